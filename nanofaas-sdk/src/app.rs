@@ -1,0 +1,241 @@
+//! The plain API: a handler and what it needs, and three ways to serve it.
+
+use std::any::TypeId;
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+
+use crate::config::{Config, ConfigError};
+use crate::context::States;
+use crate::event_loop::StallGuard;
+use crate::handler::{Error, Function, FunctionError, Handler, find};
+use crate::service::Service;
+use crate::{cli, service};
+
+/// A function and what it needs, ready to be served.
+///
+/// ```no_run
+/// use std::process::ExitCode;
+/// use nanofaas::{App, Result};
+///
+/// async fn handle(name: String) -> Result<String> {
+///     Ok(name.to_uppercase())
+/// }
+///
+/// #[tokio::main(flavor = "current_thread")]
+/// async fn main() -> ExitCode {
+///     App::new(handle).run().await
+/// }
+/// ```
+///
+/// [`run`](Self::run) is a whole program with its command line and signals, [`serve`](Self::serve)
+/// leaves the listener and the end to the caller, [`router`](Self::router) goes into an axum server
+/// that exists already.
+pub struct App {
+    pub(crate) function: Function,
+    pub(crate) states: States,
+    pub(crate) init: Option<Init>,
+    pub(crate) on_shutdown: Option<OnShutdown>,
+    pub(crate) config: Option<Config>,
+}
+
+/// Makes the state before the first invocation.
+pub(crate) struct Init {
+    pub(crate) provides: TypeId,
+    pub(crate) run: Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = Result<Provide, Error>> + Send>> + Send>,
+}
+
+/// Puts a value where the handlers find it.
+pub(crate) type Provide = Box<dyn FnOnce(&mut States) + Send>;
+pub(crate) type OnShutdown = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
+
+impl App {
+    /// Serves `handler`: a `fn` or an `async fn` from an input to a `Result`.
+    pub fn new<M, H: Handler<M>>(handler: H) -> Self {
+        let path = std::any::type_name::<H>();
+        let function = match find(path) {
+            // The annotated function knows its own name and the schemas of its types.
+            Some(registration) => Function::registered(registration),
+            None => Function::new(plain_name(path), handler.into_body(), H::requirements),
+        };
+        Self::of(function)
+    }
+
+    pub(crate) fn of(function: Function) -> Self {
+        Self { function, states: States::default(), init: None, on_shutdown: None, config: None }
+    }
+
+    /// Gives a value that handlers take as [`State<T>`](crate::State). A second value of the same
+    /// type replaces the first.
+    #[must_use]
+    pub fn state<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.states.insert(value);
+        self
+    }
+
+    /// Makes the state when the process starts and before `/health` answers 200: cold work never
+    /// falls on the first caller. An error ends the process with exit code 1.
+    #[must_use]
+    pub fn init<T, E, F, R>(mut self, init: F) -> Self
+    where
+        T: Clone + Send + Sync + 'static,
+        E: FunctionError + Into<Error>,
+        F: FnOnce() -> R + Send + 'static,
+        R: Future<Output = Result<T, E>> + Send,
+    {
+        let run = move || -> Pin<Box<dyn Future<Output = Result<Provide, Error>> + Send>> {
+            Box::pin(async move {
+                let value = init().await.map_err(Into::into)?;
+                Ok(Box::new(move |states: &mut States| states.insert(value)) as Provide)
+            })
+        };
+        self.init = Some(Init { provides: TypeId::of::<T>(), run: Box::new(run) });
+        self
+    }
+
+    /// Runs after the last invocation and its callback, before the process ends.
+    #[must_use]
+    pub fn on_shutdown<F, R>(mut self, end: F) -> Self
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Future<Output = ()> + Send + 'static,
+    {
+        self.on_shutdown = Some(Box::new(move || Box::pin(end())));
+        self
+    }
+
+    /// Takes this configuration instead of the environment's.
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = Some(config);
+        self
+    }
+
+    pub(crate) fn guarded_by(mut self, guard: Arc<StallGuard>) -> Self {
+        self.function = self.function.guarded_by(Some(guard));
+        self
+    }
+
+    /// Runs the program: reads the command line and the environment, logs, serves until SIGTERM or
+    /// SIGINT, and drains.
+    ///
+    /// The exit code is 0 after a clean end, 1 where binding or init failed or work was cut off at
+    /// the end, 64 where handlers, state or configuration are wrong, and 128 and the signal's
+    /// number after a second signal. Where a handler does not end, the process ends in here.
+    pub async fn run(self) -> ExitCode {
+        cli::run(self).await
+    }
+
+    /// Serves connections of `listener` until `shutdown` ends, then drains within
+    /// `NANOFAAS_SHUTDOWN_TIMEOUT`.
+    ///
+    /// # Errors
+    ///
+    /// Where the configuration or the state is wrong, or init fails.
+    pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()> + Send) -> Result<(), StartError> {
+        let service = Service::assemble(self)?;
+        service::serve(service, listener, shutdown).await.map(drop)
+    }
+
+    /// The routes `/invoke`, `/health`, `/ready` and `/metrics`, for an axum server that exists
+    /// already; nest them where you like.
+    ///
+    /// That server owns the connections, their time-outs and the end of the process: an invocation
+    /// that runs when it exits is lost. A synchronous handler keeps clear of its event loop, an
+    /// `async` one that never yields does not.
+    ///
+    /// # Panics
+    ///
+    /// Where the configuration or the state is wrong; the message lists every mistake. Also outside
+    /// of a tokio runtime when there is an [`init`](Self::init).
+    pub fn router(self) -> axum::Router {
+        match Service::assemble(self) {
+            Ok(service) => service.into_router(),
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("App").field("function", &self.function.name).finish_non_exhaustive()
+    }
+}
+
+/// `handle` for `shop::orders::handle`.
+fn plain_name(path: &str) -> &str {
+    path.rsplit("::").find(|part| !part.starts_with('{')).unwrap_or(path)
+}
+
+/// Why a function does not start; the text says what to do.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Variables of the environment cannot be used.
+    Config(ConfigError),
+    /// The handler needs a state that was not given.
+    MissingState {
+        /// The handler.
+        handler: String,
+        /// The types.
+        types: Vec<&'static str>,
+    },
+    /// The port cannot be listened on.
+    Bind {
+        /// The port.
+        port: u16,
+        /// The system's answer.
+        error: io::Error,
+    },
+    /// The init function failed.
+    Init(String),
+    /// The system refused threads, signals or the like.
+    System(io::Error),
+}
+
+impl StartError {
+    /// 64 for what has to be changed before a next start, 1 for what may pass.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) | Self::MissingState { .. } => 64,
+            Self::Bind { .. } | Self::Init(_) | Self::System(_) => 1,
+        }
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(error) => error.fmt(formatter),
+            Self::MissingState { handler, types } => {
+                let wanted: Vec<_> = types.iter().map(|name| format!("State<{name}>")).collect();
+                write!(
+                    formatter,
+                    "the handler `{handler}` needs {}, which was not given: add `.state(..)` to the App, \
+                     or return it from an init function: `nanofaas::main!(init = ..)`",
+                    wanted.join(" and "),
+                )
+            }
+            Self::Bind { port, error } if error.kind() == io::ErrorKind::AddrInUse => {
+                write!(formatter, "port {port} is in use: choose another one with PORT, or stop what listens there")
+            }
+            Self::Bind { port, error } => write!(formatter, "port {port} cannot be listened on: {error}"),
+            Self::Init(reason) => write!(formatter, "the init function failed: {reason}"),
+            Self::System(error) => write!(formatter, "the system refused what a server needs: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl From<ConfigError> for StartError {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error)
+    }
+}

@@ -1,0 +1,43 @@
+//! The HTTP client that all callbacks share.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::{Client, redirect};
+
+use super::policy::is_refused;
+
+/// How long an unused connection to the control plane is kept.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// One pool of kept connections; no redirects, no proxy from the environment, no link-local peers.
+pub(super) fn build(attempt_timeout: Duration) -> reqwest::Result<Client> {
+    Client::builder()
+        .timeout(attempt_timeout)
+        .pool_idle_timeout(IDLE)
+        .redirect(redirect::Policy::none())
+        .no_proxy()
+        .dns_resolver(Resolver)
+        .user_agent(concat!("nanofaas/", env!("CARGO_PKG_VERSION")))
+        .build()
+}
+
+/// The system's resolver, without the addresses that are never called.
+struct Resolver;
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let host = name.as_str();
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((host, 0)).await?.collect();
+            let allowed: Vec<_> = found.iter().copied().filter(|address| !is_refused(address.ip())).collect();
+            if allowed.is_empty() {
+                let reason = if found.is_empty() { "has no address" } else { "resolves to a link-local address" };
+                return Err(io::Error::other(format!("the host {host} {reason}")).into());
+            }
+            Ok(Box::new(allowed.into_iter()) as Addrs)
+        })
+    }
+}

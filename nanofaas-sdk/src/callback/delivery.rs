@@ -1,0 +1,108 @@
+//! One callback on its way.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, Url};
+
+use super::retry::{pause, retry_after};
+use super::target::Target;
+use crate::context::Context;
+use crate::protocol::{DISPATCH_ATTEMPT, TRACE_ID, TRACEPARENT};
+
+/// How much of an answer is read so that its connection can be used again.
+const ANSWER: usize = 64 * 1024;
+
+/// A finished invocation's message to the control plane.
+#[derive(Debug)]
+pub(super) struct Delivery {
+    pub(super) execution_id: String,
+    url: Url,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+/// Why a callback was not delivered.
+#[derive(Debug)]
+pub(super) struct Undelivered {
+    pub(super) attempts: u32,
+    pub(super) reason: String,
+}
+
+enum Attempt {
+    Delivered,
+    Final(String),
+    Again { reason: String, after: Option<Duration> },
+}
+
+impl Delivery {
+    pub(super) fn new(target: Target, context: &Context, body: Bytes) -> Self {
+        let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        for (name, value) in [
+            (TRACE_ID, &context.trace_id),
+            (TRACEPARENT, &context.traceparent),
+            (DISPATCH_ATTEMPT, &context.dispatch_attempt),
+        ] {
+            // A value that came in a header can leave in one.
+            if let Some(value) = value.as_deref().and_then(|value| HeaderValue::from_bytes(value.as_bytes()).ok()) {
+                headers.insert(HeaderName::from_static(name), value);
+            }
+        }
+        Self { execution_id: context.execution_id.clone(), url: target.url().clone(), headers, body }
+    }
+
+    /// Tries until it is delivered, refused for good, or tried `max` times; the attempts it took.
+    pub(super) async fn deliver(&self, client: &Client, max: u32, retried: impl Fn()) -> Result<u32, Undelivered> {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            match self.attempt(client).await {
+                Attempt::Delivered => return Ok(attempts),
+                Attempt::Final(reason) => return Err(Undelivered { attempts, reason }),
+                Attempt::Again { reason, .. } if attempts >= max => return Err(Undelivered { attempts, reason }),
+                Attempt::Again { reason, after } => {
+                    let pause = pause(attempts, after);
+                    let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+                    tracing::warn!(execution_id = %self.execution_id, attempts, pause_ms, %reason, "callback is tried again");
+                    retried();
+                    tokio::time::sleep(pause).await;
+                }
+            }
+        }
+    }
+
+    async fn attempt(&self, client: &Client) -> Attempt {
+        let request = client.post(self.url.clone()).headers(self.headers.clone()).body(self.body.clone());
+        let mut answer = match request.send().await {
+            Ok(answer) => answer,
+            Err(error) => return Attempt::Again { reason: reason(&error), after: None },
+        };
+        let status = answer.status();
+        let after = retry_after(answer.headers());
+        let mut read = 0;
+        while let Ok(Some(part)) = answer.chunk().await {
+            read += part.len();
+            if read > ANSWER {
+                break;
+            }
+        }
+        match status.as_u16() {
+            200..=299 => Attempt::Delivered,
+            408 | 429 | 500..=599 => Attempt::Again { reason: format!("the control plane answered {status}"), after },
+            _ => Attempt::Final(format!("the control plane answered {status}")),
+        }
+    }
+}
+
+/// The innermost cause says what happened; the outer ones repeat the URL.
+fn reason(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "no answer within NANOFAAS_CALLBACK_ATTEMPT_TIMEOUT".to_owned();
+    }
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}

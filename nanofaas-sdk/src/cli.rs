@@ -1,0 +1,208 @@
+//! The command line of a function binary.
+
+mod command;
+mod health;
+
+use std::io::{IsTerminal, Read};
+use std::process::ExitCode;
+
+use bytes::Bytes;
+use tracing::Level;
+
+use crate::app::{App, StartError};
+use crate::config::{Config, ConfigError};
+use crate::event_loop;
+use crate::handler::{Function, find, select};
+use crate::invocation::{Answer, Invocation};
+use crate::runtime::process_began;
+use crate::service::{self, Service};
+use crate::shutdown::Signals;
+use crate::{one_shot, server, telemetry};
+use command::{Command, Input};
+
+/// What `nanofaas::main!` knows at compile time.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Program {
+    pub name: &'static str,
+    pub version: &'static str,
+}
+
+/// Exit code for what has to be changed before a next start (sysexits' `EX_USAGE`).
+const USAGE: u8 = 64;
+
+/// The whole of `fn main` for registered handlers: `path` and `given` name one, else there is one
+/// or `FUNCTION_HANDLER` chooses; `prepare` adds init.
+#[doc(hidden)]
+#[must_use]
+pub fn main(program: Program, given: Option<App>, prepare: impl FnOnce(App) -> App) -> ExitCode {
+    process_began();
+    let command = match Command::from_args(std::env::args_os().skip(1)) {
+        Ok(command) => command,
+        Err(mistake) => return fail(USAGE, &mistake),
+    };
+    if let Some(done) = command.without_function(Some(program)) {
+        return done;
+    }
+    let config = match Config::from_env() {
+        Ok(config) => config,
+        Err(error) => return refuse(&error.into()),
+    };
+    let app = match given.map_or_else(|| registered(&config), Ok) {
+        Ok(app) => prepare(app.config(config.clone())),
+        Err(mistake) => return fail(USAGE, &mistake),
+    };
+    let run = event_loop::run(config.worker_threads, config.max_concurrent_handlers, move |guard| {
+        execute(command, app.guarded_by(guard))
+    });
+    run.unwrap_or_else(|error| refuse(&StartError::System(error)))
+}
+
+fn registered(config: &Config) -> Result<App, String> {
+    let chosen = select(config.handler.as_deref()).map_err(|error| error.to_string())?;
+    Ok(App::of(Function::registered(chosen)))
+}
+
+/// The whole of [`App::run`], on the caller's event loop.
+pub(crate) async fn run(app: App) -> ExitCode {
+    process_began();
+    let command = match Command::from_args(std::env::args_os().skip(1)) {
+        Ok(command) => command,
+        Err(mistake) => return fail(USAGE, &mistake),
+    };
+    match command.without_function(None) {
+        Some(done) => done,
+        None => execute(command, app).await,
+    }
+}
+
+async fn execute(command: Command, app: App) -> ExitCode {
+    match command {
+        Command::Schema => {
+            println!("{:#}", app.function.schema.to_json());
+            ExitCode::SUCCESS
+        }
+        Command::Invoke(input) => {
+            telemetry::init(Level::WARN);
+            invoke(app, input).await
+        }
+        _ => {
+            telemetry::init(Level::INFO);
+            serve(app).await.unwrap_or_else(|error| refuse(&error))
+        }
+    }
+}
+
+async fn serve(app: App) -> Result<ExitCode, StartError> {
+    let service = Service::assemble(app)?;
+    let signals = Signals::listen().map_err(StartError::System)?;
+    if service.config().invocation_payload.is_some() {
+        let delivered = one_shot::run(service, signals).await?;
+        return Ok(if delivered { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
+    let port = service.config().port;
+    let listener = server::bind(port).map_err(|error| StartError::Bind { port, error })?;
+    let runtime = service.runtime().clone();
+    let drained = service::serve(service, listener, signals.first_then_force()).await?;
+    let code = if drained.is_clean() { 0 } else { 1 };
+    if runtime.has_running_work() {
+        // A thread that still computes would hold up the end of the caller's event loop.
+        std::process::exit(i32::from(code));
+    }
+    Ok(ExitCode::from(code))
+}
+
+/// Runs the function once and prints what it answers.
+async fn invoke(app: App, input: Input) -> ExitCode {
+    let input = match input.read() {
+        Ok(input) => input,
+        Err(mistake) => return fail(USAGE, &mistake),
+    };
+    let mut service = match Service::assemble(app) {
+        Ok(service) => service,
+        Err(error) => return refuse(&error),
+    };
+    if let Err(error) = service.initialise().await {
+        return refuse(&error);
+    }
+    let config = service.config();
+    let invocation = Invocation {
+        execution_id: config.execution_id.clone().unwrap_or_else(|| "local".to_owned()),
+        trace_id: config.trace_id.clone(),
+        traceparent: None,
+        dispatch_attempt: None,
+        input,
+        metadata: serde_json::Map::new(),
+        headers: serde_json::Map::new(),
+        callback: None,
+    };
+    let runtime = service.runtime().clone();
+    let outcome = match runtime.invoke(invocation).await {
+        Answer::Ended { outcome, .. } => outcome,
+        Answer::Refused(failure) => Err(failure),
+    };
+    service.end().await;
+    let code = match outcome {
+        Ok(output) => {
+            println!("{}", output.json());
+            0
+        }
+        Err(failure) => {
+            let hint = if failure.code == "INVALID_INPUT" { "the input does not fit: " } else { "" };
+            eprintln!("error: {hint}{} ({})", failure.message, failure.code);
+            1
+        }
+    };
+    if runtime.has_running_work() {
+        std::process::exit(i32::from(code));
+    }
+    ExitCode::from(code)
+}
+
+impl Input {
+    fn read(self) -> Result<Bytes, String> {
+        let text = match self {
+            Self::Text(text) => text.into_bytes(),
+            Self::Stdin => {
+                let mut text = Vec::new();
+                if std::io::stdin().is_terminal() {
+                    eprintln!("reading the input from the terminal; end it with Ctrl-D");
+                }
+                std::io::stdin().lock().read_to_end(&mut text).map_err(|error| format!("stdin cannot be read: {error}"))?;
+                text
+            }
+            Self::File(path) => {
+                std::fs::read(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?
+            }
+        };
+        serde_json::from_slice::<&serde_json::value::RawValue>(&text).map_err(|error| {
+            format!("the input is not JSON: {error}; a string needs its quotes: invoke '\"hello\"'")
+        })?;
+        Ok(text.into())
+    }
+}
+
+fn refuse(error: &StartError) -> ExitCode {
+    fail(error.exit_code(), &error.to_string())
+}
+
+/// One `error:` line for each line of the message.
+fn fail(code: u8, message: &str) -> ExitCode {
+    for line in message.lines() {
+        eprintln!("error: {line}");
+    }
+    ExitCode::from(code)
+}
+
+/// `main!(path)`: the function itself, also where its crate is only linked because of this name.
+#[doc(hidden)]
+pub fn named<M, H: crate::Handler<M>>(handler: H) -> App {
+    let _ = find(std::any::type_name::<H>());
+    App::new(handler)
+}
+
+impl From<ConfigError> for String {
+    fn from(error: ConfigError) -> Self {
+        error.to_string()
+    }
+}

@@ -1,0 +1,101 @@
+//! One invocation as plain data: what came in, and what came out. Knows neither HTTP nor processes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use crate::callback::Target;
+use crate::context::Context;
+use crate::protocol::Failure;
+use crate::runtime::Hold;
+
+/// What a platform asks the runtime to do.
+#[derive(Debug)]
+pub(crate) struct Invocation {
+    pub(crate) execution_id: String,
+    pub(crate) trace_id: Option<String>,
+    pub(crate) traceparent: Option<String>,
+    pub(crate) dispatch_attempt: Option<String>,
+    /// JSON text.
+    pub(crate) input: Bytes,
+    pub(crate) metadata: Map<String, Value>,
+    /// The original caller's headers, as newer control planes send them.
+    pub(crate) headers: Map<String, Value>,
+    /// Where the end is reported; `None` reports nowhere.
+    pub(crate) callback: Option<Target>,
+}
+
+/// An admitted invocation in the hands of an executor.
+///
+/// The function's slot is free again when this is dropped, so an executor keeps it until the last
+/// of its work has really ended, also after the answer was given up on.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) context: Context,
+    /// JSON text.
+    pub(crate) input: Bytes,
+    /// Bytes of JSON that the output may take.
+    pub(crate) output_limit: usize,
+    pub(crate) _hold: Hold,
+}
+
+/// How an invocation ended.
+pub(crate) type Outcome = Result<Output, Failure>;
+
+/// A successful end: JSON text, and status and headers where the function chose them.
+#[derive(Clone, Debug)]
+pub(crate) struct Output {
+    json: Box<RawValue>,
+    head: Option<Box<Head>>,
+}
+
+/// Status and headers of the function's own choice.
+#[derive(Clone, Debug)]
+pub(crate) struct Head {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+}
+
+impl Output {
+    pub(crate) fn new(json: Box<RawValue>, head: Option<Head>) -> Self {
+        Self { json, head: head.map(Box::new) }
+    }
+
+    pub(crate) fn json(&self) -> &RawValue {
+        &self.json
+    }
+
+    pub(crate) fn head(&self) -> Option<&Head> {
+        self.head.as_deref()
+    }
+
+    /// Takes the JSON text without copying it.
+    pub(crate) fn into_parts(self) -> (Bytes, Option<Head>) {
+        let text: Box<str> = self.json.into();
+        (Bytes::from(text.into_string()), self.head.map(|head| *head))
+    }
+}
+
+/// What a platform answers.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// The invocation was turned away before the function.
+    Refused(Failure),
+    /// The invocation ran.
+    Ended {
+        outcome: Outcome,
+        /// How long the process took to become ready, on the first answer only.
+        cold_start: Option<Duration>,
+    },
+}
+
+/// The two values that tell one run of an execution from another.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct RunId {
+    pub(crate) execution_id: Arc<str>,
+    pub(crate) dispatch_attempt: Option<Arc<str>>,
+}

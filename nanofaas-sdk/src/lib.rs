@@ -1,0 +1,35 @@
+#![doc = include_str!("lib.md")]
+
+mod app;
+mod callback;
+mod cli;
+mod config;
+mod context;
+mod event_loop;
+mod executor;
+mod handler;
+mod invocation;
+mod metrics;
+mod one_shot;
+mod protocol;
+mod runtime;
+mod schema;
+mod server;
+mod service;
+mod shutdown;
+mod telemetry;
+pub mod testing;
+
+pub use app::{App, StartError};
+pub use config::{Config, ConfigError, VARIABLES, Variable};
+pub use context::{Context, Details};
+pub use handler::{
+    Error, FromCall, FromContext, FunctionError, Handler, IntoOutput, IntoResult, Request, Requirements, Response,
+    Result, State,
+};
+pub use nanofaas_macros::{FunctionError, handler};
+pub use serde_json::{Map, Value, json};
+
+#[doc(hidden)]
+pub mod __private;
+mod main_macro;

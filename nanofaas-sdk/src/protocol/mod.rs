@@ -1,0 +1,48 @@
+//! The wire contract, without I/O: header names, request and answer bodies, codes.
+//!
+//! Everything that a control plane and a function agree on stands here and nowhere else, so that
+//! the HTTP server, the one-shot run and every executor speak the same language.
+
+mod body;
+mod completion;
+mod failure;
+mod strict;
+
+pub(crate) use body::RequestBody;
+pub(crate) use completion::completion_body;
+pub(crate) use failure::{Code, Failure};
+
+/// Identity of an invocation; falls back to `EXECUTION_ID`.
+pub(crate) const EXECUTION_ID: &str = "x-execution-id";
+/// The caller's trace; falls back to `TRACE_ID`.
+pub(crate) const TRACE_ID: &str = "x-trace-id";
+/// Where the end of the invocation is reported; falls back to `CALLBACK_URL`.
+pub(crate) const CALLBACK_URL: &str = "x-callback-url";
+/// Which try of the control plane this is; echoed on the callback.
+pub(crate) const DISPATCH_ATTEMPT: &str = "x-dispatch-attempt";
+/// W3C trace context, passed on to the callback.
+pub(crate) const TRACEPARENT: &str = "traceparent";
+/// `true` on the first answer of a process.
+pub(crate) const COLD_START: &str = "x-cold-start";
+/// Milliseconds from start to readiness, beside [`COLD_START`].
+pub(crate) const INIT_DURATION_MS: &str = "x-init-duration-ms";
+/// `true` when status and headers are the function's own.
+pub(crate) const FUNCTION_STATUS: &str = "x-nanofaas-function-status";
+
+/// The headers a function may set on its answer; all others are dropped.
+pub(crate) const FUNCTION_HEADERS: [&str; 8] = [
+    "content-type",
+    "location",
+    "cache-control",
+    "etag",
+    "content-disposition",
+    "content-language",
+    "retry-after",
+    "vary",
+];
+
+/// Trims a header's or a variable's value; blank is the same as absent.
+pub(crate) fn present(value: &str) -> Option<&str> {
+    let value = value.trim();
+    (!value.is_empty()).then_some(value)
+}

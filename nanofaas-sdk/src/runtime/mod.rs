@@ -1,0 +1,161 @@
+//! The core: every invocation of every platform goes through here to every executor.
+//!
+//! [`admission`](Admission) decides whether it may run, [`run`] brings it to its end within its
+//! deadline, [`lifecycle`](Lifecycle) says whether the process is ready, and [`drain`] ends it all.
+
+mod admission;
+mod drain;
+mod lifecycle;
+mod run;
+
+use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::callback::{Outbox, Target};
+use crate::config::Config;
+use crate::context::{Cancel, Context, Details, States};
+use crate::executor::Executor;
+use crate::invocation::{Answer, Call, Invocation, Outcome, RunId};
+use crate::metrics::Metrics;
+use crate::protocol::{Code, Failure};
+
+pub(crate) use admission::Hold;
+use admission::Admission;
+pub(crate) use drain::Drained;
+pub(crate) use lifecycle::{Lifecycle, Phase, process_began};
+use run::Run;
+
+/// Takes invocations from the platforms to the executor and their outcomes back.
+pub(crate) struct Runtime {
+    executor: Box<dyn Executor>,
+    /// Given when init is done.
+    states: OnceLock<States>,
+    admission: Admission,
+    outbox: Outbox,
+    pub(crate) lifecycle: Lifecycle,
+    pub(crate) metrics: Arc<Metrics>,
+    timeout: Duration,
+    output_limit: usize,
+    /// The next admitted invocation is the first.
+    cold: AtomicBool,
+}
+
+impl Runtime {
+    pub(crate) fn new(executor: Box<dyn Executor>, config: &Config, metrics: Arc<Metrics>) -> Self {
+        Self {
+            executor,
+            states: OnceLock::new(),
+            admission: Admission::new(config.max_concurrent_handlers, Arc::clone(&metrics)),
+            outbox: Outbox::new(config, Arc::clone(&metrics)),
+            lifecycle: Lifecycle::new(),
+            metrics,
+            timeout: config.timeout,
+            output_limit: config.max_output_bytes,
+            cold: AtomicBool::new(true),
+        }
+    }
+
+    /// Init is done: invocations are let in, and their handlers find these states.
+    pub(crate) fn ready(&self, states: States) {
+        // Init runs once.
+        let _ = self.states.set(states);
+        self.lifecycle.ready();
+    }
+
+    /// Runs the invocation to its end: the answer, and its callback in the background.
+    ///
+    /// When the returned future is dropped because the client went away, an invocation with a
+    /// callback runs on and one without is cancelled.
+    pub(crate) async fn invoke(&self, invocation: Invocation) -> Answer {
+        match self.admit(invocation).await {
+            Ok((run, cold_start)) => Answer::Ended { outcome: run.await, cold_start },
+            Err(failure) => Answer::Refused(failure),
+        }
+    }
+
+    /// Whether an invocation would be let in now, apart from capacity.
+    pub(crate) fn check_open(&self) -> Result<(), Failure> {
+        match self.lifecycle.phase() {
+            Phase::Ready => Ok(()),
+            Phase::Starting => Err(Failure::new(Code::NotReady, "the function is starting and not ready yet")),
+            Phase::Stopping => Err(Failure::new(Code::Stopping, "the function is stopping and takes no new work")),
+        }
+    }
+
+    async fn admit(&self, invocation: Invocation) -> Result<(Run, Option<Duration>), Failure> {
+        self.check_open()?;
+        // The callback's place comes first: to wait for it must not keep a slot of the function.
+        let reservation = match invocation.callback {
+            Some(target) => Some(self.outbox.reserve(target).await?),
+            None => None,
+        };
+        let cancel: Arc<Cancel> = Arc::default();
+        let id = RunId {
+            execution_id: invocation.execution_id.as_str().into(),
+            dispatch_attempt: invocation.dispatch_attempt.as_deref().map(Into::into),
+        };
+        let hold = self.admission.admit(id, Arc::clone(&cancel))?;
+        // The wait for the callback's place may have outlasted the process's readiness.
+        self.check_open()?;
+
+        let cold_start = self.cold.swap(false, Ordering::Relaxed);
+        if cold_start {
+            self.metrics.cold_start();
+        }
+        let started = Instant::now();
+        let deadline = started + self.timeout;
+        let details = Details {
+            execution_id: invocation.execution_id,
+            trace_id: invocation.trace_id,
+            traceparent: invocation.traceparent,
+            dispatch_attempt: invocation.dispatch_attempt,
+            metadata: invocation.metadata,
+            headers: invocation.headers,
+            cold_start,
+        };
+        let states = self.states.get().cloned().unwrap_or_default();
+        let context = Context::of(details, Some(deadline), states, cancel);
+        let call = Call {
+            context: context.clone(),
+            input: invocation.input,
+            output_limit: self.output_limit,
+            _hold: hold,
+        };
+        let span = tracing::info_span!(
+            "invocation",
+            execution_id = %context.execution_id,
+            trace_id = context.trace_id.as_deref(),
+        );
+        let task = span.in_scope(|| self.executor.start(call));
+        let run = Run::new(run::Running {
+            task,
+            context,
+            started,
+            timeout: self.timeout,
+            output_limit: self.output_limit,
+            reservation,
+            outbox: self.outbox.clone(),
+            metrics: Arc::clone(&self.metrics),
+        });
+        Ok((run, cold_start.then(|| self.lifecycle.init_duration())))
+    }
+
+    /// Reports an outcome that no invocation had: the process could not even start.
+    pub(crate) async fn report(&self, target: Target, context: &Context, outcome: &Outcome) {
+        if let Ok(reservation) = self.outbox.reserve(target).await {
+            self.outbox.accept(reservation, context, outcome).await;
+            self.outbox.idle().await;
+        }
+    }
+
+    /// Waits until every callback is delivered or given up.
+    pub(crate) async fn callbacks_settled(&self) {
+        self.outbox.idle().await;
+    }
+
+    /// Whether a function still holds a slot, though nobody waits for it any more.
+    pub(crate) fn has_running_work(&self) -> bool {
+        self.admission.is_busy()
+    }
+}

@@ -1,0 +1,73 @@
+//! Answers.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::Response;
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use http::{HeaderMap, StatusCode};
+
+use crate::invocation::{Answer, Outcome};
+use crate::protocol::{COLD_START, FUNCTION_STATUS, Failure, INIT_DURATION_MS};
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const TRUE: HeaderValue = HeaderValue::from_static("true");
+
+/// The answer to `POST /invoke`.
+pub(super) fn answer(answer: Answer) -> Response {
+    match answer {
+        Answer::Refused(refusal) => failure(&refusal),
+        Answer::Ended { outcome, cold_start } => {
+            let mut response = ended(outcome);
+            if let Some(init) = cold_start {
+                mark_cold(response.headers_mut(), init);
+            }
+            response
+        }
+    }
+}
+
+fn ended(outcome: Outcome) -> Response {
+    let output = match outcome {
+        Ok(output) => output,
+        Err(refusal) => return failure(&refusal),
+    };
+    let (body, head) = output.into_parts();
+    let mut response = json(StatusCode::OK, body);
+    if let Some(head) = head {
+        *response.status_mut() = head.status;
+        response.headers_mut().extend(head.headers);
+        response.headers_mut().insert(HeaderName::from_static(FUNCTION_STATUS), TRUE);
+    }
+    response
+}
+
+fn failure(failure: &Failure) -> Response {
+    let status = StatusCode::from_u16(failure.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = json(status, failure.to_json());
+    if failure.retryable {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
+}
+
+fn mark_cold(headers: &mut HeaderMap, init: Duration) {
+    headers.insert(HeaderName::from_static(COLD_START), TRUE);
+    headers.insert(HeaderName::from_static(INIT_DURATION_MS), whole(init.as_millis()));
+}
+
+fn whole(number: u128) -> HeaderValue {
+    HeaderValue::from(u64::try_from(number).unwrap_or(u64::MAX))
+}
+
+/// A request that is not one of the contract's.
+pub(super) fn routing_error(status: u16, code: &'static str, message: &str) -> Response {
+    failure(&Failure { code: code.into(), status, message: message.to_owned(), log: None, retryable: false })
+}
+
+pub(super) fn json(status: StatusCode, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response
+}

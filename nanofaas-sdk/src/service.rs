@@ -1,0 +1,132 @@
+//! A function process from start to end: init, serve, drain.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use crate::app::{App, Init, OnShutdown, StartError};
+use crate::config::Config;
+use crate::context::States;
+use crate::metrics::Metrics;
+use crate::runtime::{Drained, Runtime};
+use crate::server::{self, Server};
+
+/// How long open connections may take to finish once everything else has ended.
+const LAST_ANSWERS: Duration = Duration::from_millis(500);
+
+/// An app whose configuration and state have been checked.
+pub(crate) struct Service {
+    pub(crate) server: Server,
+    states: States,
+    init: Option<Init>,
+    on_shutdown: Option<OnShutdown>,
+}
+
+impl Service {
+    pub(crate) fn assemble(app: App) -> Result<Self, StartError> {
+        let App { function, states, init, on_shutdown, config } = app;
+        let config = match config {
+            Some(config) => config,
+            None => Config::from_env()?,
+        };
+        let provided = init.as_ref().map(|init| init.provides);
+        let missing = function.requirements.missing(|id| provided == Some(id) || states.contains(id));
+        if !missing.is_empty() {
+            return Err(StartError::MissingState { handler: function.name, types: missing });
+        }
+        let name = config.function_name.clone().unwrap_or_else(|| function.name.clone());
+        let runtime = Runtime::new(Box::new(function), &config, Arc::<Metrics>::default());
+        let server = Server { runtime: Arc::new(runtime), config: Arc::new(config), function: name.into() };
+        Ok(Self { server, states, init, on_shutdown })
+    }
+
+    pub(crate) fn runtime(&self) -> &Arc<Runtime> {
+        &self.server.runtime
+    }
+
+    pub(crate) fn config(&self) -> &Arc<Config> {
+        &self.server.config
+    }
+
+    /// Runs the init function, then lets invocations in.
+    pub(crate) async fn initialise(&mut self) -> Result<(), StartError> {
+        initialise(self.runtime().clone(), self.states.clone(), self.init.take()).await
+    }
+
+    pub(crate) async fn end(&mut self) {
+        if let Some(end) = self.on_shutdown.take() {
+            end().await;
+        }
+    }
+
+    /// For a server of somebody else's: init runs beside it.
+    pub(crate) fn into_router(self) -> axum::Router {
+        let router = self.server.router();
+        let runtime = self.server.runtime;
+        if self.init.is_none() {
+            runtime.ready(self.states);
+        } else {
+            tokio::spawn(async move {
+                if let Err(error) = initialise(runtime, self.states, self.init).await {
+                    tracing::error!(%error, "the function never becomes ready");
+                }
+            });
+        }
+        router
+    }
+}
+
+async fn initialise(runtime: Arc<Runtime>, mut states: States, init: Option<Init>) -> Result<(), StartError> {
+    if let Some(init) = init {
+        let handle = tokio::runtime::Handle::current();
+        // On a thread of its own: health checks are answered while it works, even if it blocks.
+        let provided = tokio::task::spawn_blocking(move || {
+            let run = AssertUnwindSafe(|| handle.block_on((init.run)()));
+            std::panic::catch_unwind(run).map_err(|_| "it panicked".to_owned())?.map_err(|error| format!("{error:?}"))
+        });
+        let provide = provided.await.unwrap_or_else(|error| Err(error.to_string())).map_err(StartError::Init)?;
+        provide(&mut states);
+    }
+    runtime.ready(states);
+    Ok(())
+}
+
+/// Serves until `shutdown` ends, then drains; what was left behind.
+pub(crate) async fn serve(
+    mut service: Service,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<Drained, StartError> {
+    let config = Arc::clone(service.config());
+    let runtime = Arc::clone(service.runtime());
+    let (stop, stopped) = oneshot::channel::<()>();
+    let address = listener.local_addr().map_err(StartError::System)?;
+    let accepting = tokio::spawn(server::serve(listener, service.server.router(), config.body_read_timeout, async {
+        // A dropped sender ends it as well.
+        let _ = stopped.await;
+    }));
+    let mut shutdown = std::pin::pin!(shutdown);
+    let started = tokio::select! {
+        initialised = service.initialise() => initialised.map(|()| true),
+        () = shutdown.as_mut() => Ok(false),
+    };
+    if started.is_err() {
+        accepting.abort();
+    }
+    if started? {
+        let init_ms = u64::try_from(runtime.lifecycle.init_duration().as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(function = %service.server.function, %address, init_ms, "ready");
+        shutdown.await;
+    }
+    tracing::info!("stopping: no new work, what runs is brought to its end");
+    let drained = runtime.drain(config.shutdown_timeout).await;
+    drop(stop);
+    // Clients that do not read their answer do not hold up the end.
+    let _ = tokio::time::timeout(LAST_ANSWERS, accepting).await;
+    service.end().await;
+    tracing::info!("stopped");
+    Ok(drained)
+}

@@ -1,0 +1,48 @@
+//! The signals that end the process: SIGTERM from a container engine, SIGINT from a terminal.
+
+use std::io;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// The two signals, from the moment this is made.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+/// A signal's number, for the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SignalNumber(u8);
+
+impl SignalNumber {
+    /// What a shell reports for a program that a signal ended.
+    pub(crate) fn exit_code(self) -> u8 {
+        128 + self.0
+    }
+}
+
+impl Signals {
+    pub(crate) fn listen() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for the next one.
+    pub(crate) async fn next(&mut self) -> SignalNumber {
+        tokio::select! {
+            _ = self.terminate.recv() => SignalNumber(15),
+            _ = self.interrupt.recv() => SignalNumber(2),
+        }
+    }
+
+    /// Ends after the first signal; the second one ends the process at once.
+    pub(crate) async fn first_then_force(mut self) {
+        let first = self.next().await;
+        tracing::info!(signal = first.0, "signal");
+        tokio::spawn(async move {
+            let second = self.next().await;
+            tracing::error!(signal = second.0, "second signal: ending now");
+            std::process::exit(i32::from(second.exit_code()));
+        });
+    }
+}
