@@ -30,7 +30,8 @@ pub(crate) fn handler(options: TokenStream, item: TokenStream) -> TokenStream {
 /// a mistake shows once.
 fn registration(model: &Model) -> TokenStream {
     let Model { function, name, krate, conditions, is_async, arguments, output, ok_span, err_span } = model;
-    let names: Vec<_> = (0..arguments.len()).map(|n| format_ident!("argument_{n}", span = proc_macro2::Span::mixed_site())).collect();
+    let names: Vec<_> =
+        (0..arguments.len()).map(|n| format_ident!("argument_{n}", span = proc_macro2::Span::mixed_site())).collect();
     let reads = arguments.iter().zip(&names).enumerate().map(|(n, (ty, name))| {
         if n == 0 {
             quote_spanned!(ty.span()=> let #name = __p::first::<#ty, _>(&call)?;)
@@ -58,7 +59,10 @@ fn registration(model: &Model) -> TokenStream {
         }
     };
     let (signature, kind) = if *is_async {
-        (quote!(fn call(call: __p::CallInput) -> __p::CallFuture { __p::Box::pin(async move { #steps }) }), quote!(Async))
+        (
+            quote!(fn call(call: __p::CallInput) -> __p::CallFuture { __p::Box::pin(async move { #steps }) }),
+            quote!(Async),
+        )
     } else {
         (quote!(fn call(call: __p::CallInput) -> __p::CallOutcome { #steps }), quote!(Sync))
     };

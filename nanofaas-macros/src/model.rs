@@ -108,7 +108,8 @@ fn check_type(ty: &Type, verb: &str, errors: &mut Errors) {
                 Type::Slice(slice) => format!("`Vec<{}>`", text(&slice.elem)),
                 other => format!("`{}`", text(other)),
             };
-            let message = format_args!("a handler owns its arguments: write {owned} instead of a reference").to_string();
+            let message =
+                format_args!("a handler owns its arguments: write {owned} instead of a reference").to_string();
             errors.at(ty, message);
         }
         Type::ImplTrait(_) => {

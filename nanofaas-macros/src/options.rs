@@ -55,7 +55,9 @@ impl Parse for Entry<ResponseValue> {
             Ok(match key {
                 "status" => {
                     let message = "`status` takes a number: `status = 404`";
-                    Some(ResponseValue::Status(input.parse().map_err(|error: syn::Error| syn::Error::new(error.span(), message))?))
+                    Some(ResponseValue::Status(
+                        input.parse().map_err(|error: syn::Error| syn::Error::new(error.span(), message))?,
+                    ))
                 }
                 "code" => Some(ResponseValue::Code(string(input, "`code` takes a string: `code = \"..\"`")?)),
                 _ => None,
@@ -100,7 +102,9 @@ impl HandlerOptions {
         let mut options = Self::default();
         for Entry { key, value } in entries::<HandlerValue>(tokens, errors) {
             match value {
-                None => errors.at(&key, format_args!("unknown option `{key}`; expected `name = \"..\"` or `crate = path`")),
+                None => {
+                    errors.at(&key, format_args!("unknown option `{key}`; expected `name = \"..\"` or `crate = path`"))
+                }
                 Some(HandlerValue::Name(name)) if name.value().trim().is_empty() => {
                     errors.at(&name, "a handler's name cannot be empty");
                 }
@@ -117,7 +121,9 @@ impl ResponseOptions {
         let mut options = Self::default();
         for Entry { key, value } in entries::<ResponseValue>(tokens, errors) {
             match value {
-                None => errors.at(&key, format_args!("unknown option `{key}`; expected `status = ..` or `code = \"..\"`")),
+                None => {
+                    errors.at(&key, format_args!("unknown option `{key}`; expected `status = ..` or `code = \"..\"`"))
+                }
                 Some(ResponseValue::Status(status)) => {
                     let allowed = status.base10_parse::<u16>().is_ok_and(|status| (400..600).contains(&status));
                     if !allowed {

@@ -137,7 +137,11 @@ impl App {
     /// # Errors
     ///
     /// Where the configuration or the state is wrong, or init fails.
-    pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()> + Send) -> Result<(), StartError> {
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send,
+    ) -> Result<(), StartError> {
         let service = Service::assemble(self)?;
         service::serve(service, listener, shutdown).await.map(drop)
     }

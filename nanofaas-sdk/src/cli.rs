@@ -168,7 +168,10 @@ impl Input {
                 if std::io::stdin().is_terminal() {
                     eprintln!("reading the input from the terminal; end it with Ctrl-D");
                 }
-                std::io::stdin().lock().read_to_end(&mut text).map_err(|error| format!("stdin cannot be read: {error}"))?;
+                std::io::stdin()
+                    .lock()
+                    .read_to_end(&mut text)
+                    .map_err(|error| format!("stdin cannot be read: {error}"))?;
                 text
             }
             Self::File(path) => {

@@ -143,7 +143,12 @@ impl Metrics {
         for (name, kind, help, value) in [
             ("active_handlers", "gauge", "Invocations that hold a slot of the function.", active),
             ("cold_starts_total", "counter", "First invocations of a process.", get(&self.cold_starts)),
-            ("callback_deliveries_total", "counter", "Callbacks the control plane took.", get(&self.callbacks_delivered)),
+            (
+                "callback_deliveries_total",
+                "counter",
+                "Callbacks the control plane took.",
+                get(&self.callbacks_delivered),
+            ),
             ("callback_retries_total", "counter", "Attempts after the first.", get(&self.callbacks_retried)),
             ("callback_drops_total", "counter", "Callbacks given up.", get(&self.callbacks_dropped)),
             ("pending_callbacks", "gauge", "Callbacks on their way.", pending),

@@ -43,7 +43,8 @@ fn read(config: &Config) -> Result<Invocation, ConfigError> {
     let body = RequestBody::parse(&Bytes::from(payload)).map_err(|failure| wrong("INVOCATION_PAYLOAD", failure))?;
     let execution_id = config.execution_id.clone().unwrap_or_default();
     let base = config.callback_url.as_deref().unwrap_or_default();
-    let target = Target::new(base, &execution_id, &config.callback_policy).map_err(|failure| wrong("CALLBACK_URL", failure))?;
+    let target =
+        Target::new(base, &execution_id, &config.callback_policy).map_err(|failure| wrong("CALLBACK_URL", failure))?;
     Ok(Invocation {
         execution_id,
         trace_id: config.trace_id.clone(),
@@ -59,11 +60,8 @@ fn read(config: &Config) -> Result<Invocation, ConfigError> {
 /// The control plane learns of an execution that never began, too.
 async fn report_failed_start(runtime: &Runtime, invocation: Invocation, error: &StartError) {
     let Some(target) = invocation.callback else { return };
-    let details = Details {
-        execution_id: invocation.execution_id,
-        trace_id: invocation.trace_id,
-        ..Details::default()
-    };
+    let details =
+        Details { execution_id: invocation.execution_id, trace_id: invocation.trace_id, ..Details::default() };
     let context = Context::of(details, None, States::default(), std::sync::Arc::<Cancel>::default());
     let failure = Failure::new(Code::Startup, error.to_string());
     runtime.report(target, &context, &Err(failure)).await;

@@ -71,7 +71,7 @@ impl Service {
         } else {
             tokio::spawn(async move {
                 if let Err(error) = initialise(runtime, self.states, self.init).await {
-                    tracing::error!(%error, "the function never becomes ready");
+                    tracing::error!(target: "nanofaas", %error, "the function never becomes ready");
                 }
             });
         }
@@ -118,15 +118,15 @@ pub(crate) async fn serve(
     }
     if started? {
         let init_ms = u64::try_from(runtime.lifecycle.init_duration().as_millis()).unwrap_or(u64::MAX);
-        tracing::info!(function = %service.server.function, %address, init_ms, "ready");
+        tracing::info!(target: "nanofaas", function = %service.server.function, %address, init_ms, "ready");
         shutdown.await;
     }
-    tracing::info!("stopping: no new work, what runs is brought to its end");
+    tracing::info!(target: "nanofaas", "stopping: no new work, what runs is brought to its end");
     let drained = runtime.drain(config.shutdown_timeout).await;
     drop(stop);
     // Clients that do not read their answer do not hold up the end.
     let _ = tokio::time::timeout(LAST_ANSWERS, accepting).await;
     service.end().await;
-    tracing::info!("stopped");
+    tracing::info!(target: "nanofaas", "stopped");
     Ok(drained)
 }

@@ -38,10 +38,10 @@ impl Signals {
     /// Ends after the first signal; the second one ends the process at once.
     pub(crate) async fn first_then_force(mut self) {
         let first = self.next().await;
-        tracing::info!(signal = first.0, "signal");
+        tracing::info!(target: "nanofaas", signal = first.0, "signal");
         tokio::spawn(async move {
             let second = self.next().await;
-            tracing::error!(signal = second.0, "second signal: ending now");
+            tracing::error!(target: "nanofaas", signal = second.0, "second signal: ending now");
             std::process::exit(i32::from(second.exit_code()));
         });
     }

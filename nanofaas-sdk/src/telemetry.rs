@@ -32,7 +32,7 @@ pub(crate) fn init(default: Level) {
         log_panics();
     }
     if let Some(reason) = refused {
-        tracing::warn!(%reason, "RUST_LOG is not understood and ignored: write it like `info,my_crate=debug`");
+        tracing::warn!(target: "nanofaas", %reason, "RUST_LOG is not understood and ignored: write it like `info,my_crate=debug`");
     }
 }
 
@@ -41,7 +41,7 @@ fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let message = panic.payload_as_str().unwrap_or("no message");
-        tracing::error!(%place, message, "panic");
+        tracing::error!(target: "nanofaas", %place, message, "panic");
     }));
 }
 
@@ -54,21 +54,26 @@ pub(crate) fn log_invocation(context: &Context, outcome: &Outcome, duration: Dur
     match outcome {
         Ok(output) => {
             let status = output.head().map_or(200, |head| head.status.as_u16());
-            tracing::info!(execution_id, trace_id, attempt, status, code = "OK", duration_ms, "invocation");
+            tracing::info!(target: "nanofaas", execution_id, trace_id, attempt, status, code = "OK", duration_ms, "invocation");
         }
         Err(Failure { code, status, .. }) => {
             let error = outcome.as_ref().err().map(Failure::log_text);
             let code = code.as_ref();
-            tracing::warn!(execution_id, trace_id, attempt, status, code, duration_ms, error, "invocation");
+            tracing::warn!(target: "nanofaas", execution_id, trace_id, attempt, status, code, duration_ms, error, "invocation");
         }
     }
 }
 
 /// The line of a request that was turned away before the function.
-pub(crate) fn log_refusal(execution_id: Option<&str>, trace_id: Option<&str>, attempt: Option<&str>, failure: &Failure) {
+pub(crate) fn log_refusal(
+    execution_id: Option<&str>,
+    trace_id: Option<&str>,
+    attempt: Option<&str>,
+    failure: &Failure,
+) {
     let Failure { code, status, .. } = failure;
     let (code, error) = (code.as_ref(), failure.log_text());
-    tracing::warn!(execution_id, trace_id, attempt, status, code, error, "invocation refused");
+    tracing::warn!(target: "nanofaas", execution_id, trace_id, attempt, status, code, error, "invocation refused");
 }
 
 /// Milliseconds with three digits after the point.

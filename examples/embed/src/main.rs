@@ -12,7 +12,9 @@ async fn count(text: String) -> Result<usize> {
 }
 
 fn router() -> Router {
-    Router::new().route("/", get(async || "the server that was here before\n")).nest("/function", App::new(count).router())
+    Router::new()
+        .route("/", get(async || "the server that was here before\n"))
+        .nest("/function", App::new(count).router())
 }
 
 #[tokio::main]

@@ -64,7 +64,7 @@ impl Delivery {
                 Attempt::Again { reason, after } => {
                     let pause = pause(attempts, after);
                     let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-                    tracing::warn!(execution_id = %self.execution_id, attempts, pause_ms, %reason, "callback is tried again");
+                    tracing::warn!(target: "nanofaas", execution_id = %self.execution_id, attempts, pause_ms, %reason, "callback is tried again");
                     retried();
                     tokio::time::sleep(pause).await;
                 }

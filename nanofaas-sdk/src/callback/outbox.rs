@@ -120,11 +120,11 @@ impl Inner {
         match result {
             Ok(attempts) => {
                 self.metrics.callback_delivered();
-                tracing::debug!(execution_id, attempts, "callback delivered");
+                tracing::debug!(target: "nanofaas", execution_id, attempts, "callback delivered");
             }
             Err(Undelivered { attempts, reason }) => {
                 self.metrics.callback_dropped();
-                tracing::error!(execution_id, attempts, %reason, "callback lost");
+                tracing::error!(target: "nanofaas", execution_id, attempts, %reason, "callback lost");
             }
         }
     }

@@ -104,7 +104,8 @@ impl Config {
     pub(crate) fn check_one_shot(&self) -> Result<(), ConfigError> {
         let needed = [("EXECUTION_ID", &self.execution_id), ("CALLBACK_URL", &self.callback_url)];
         let missing = needed.into_iter().filter(|(_, value)| value.is_none());
-        let mistakes: Vec<_> = missing.map(|(name, _)| format!("{name} is not set: with INVOCATION_PAYLOAD it is needed")).collect();
+        let mistakes: Vec<_> =
+            missing.map(|(name, _)| format!("{name} is not set: with INVOCATION_PAYLOAD it is needed")).collect();
         if mistakes.is_empty() { Ok(()) } else { Err(ConfigError { mistakes }) }
     }
 }

@@ -35,7 +35,12 @@ pub const VARIABLES: &[Variable] = &[
     variable("NANOFAAS_BODY_READ_TIMEOUT", "5000", "ms", "time for a request's headers, and again for its body"),
     variable("NANOFAAS_CALLBACK_ATTEMPT_TIMEOUT", "10000", "ms", "time for one attempt to deliver a callback"),
     variable("NANOFAAS_CALLBACK_MAX_ATTEMPTS", "3", "attempts", "attempts before a callback is given up"),
-    variable("NANOFAAS_CALLBACK_ALLOW", "", "hosts", "the only hosts that are called back: `cp, *.svc.local, 10.0.0.7:8080`"),
+    variable(
+        "NANOFAAS_CALLBACK_ALLOW",
+        "",
+        "hosts",
+        "the only hosts that are called back: `cp, *.svc.local, 10.0.0.7:8080`",
+    ),
     variable("NANOFAAS_SHUTDOWN_TIMEOUT", "5000", "ms", "time for running work and callbacks after SIGTERM or SIGINT"),
     variable("NANOFAAS_WORKER_THREADS", "1", "threads", "threads of the event loop, beside the one in reserve"),
     variable("RUST_LOG", "info", "", "what is logged, such as `warn` or `info,my_crate=debug`"),

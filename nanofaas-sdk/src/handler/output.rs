@@ -27,20 +27,20 @@ use crate::protocol::{Code, FUNCTION_HEADERS, Failure};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response<T> {
     value: T,
-    status: u16,
+    status: Option<u16>,
     headers: Vec<(String, String)>,
 }
 
 impl<T> Response<T> {
-    /// An output with the status 200 and no headers.
+    /// An output like any other, until a status or a header is set.
     pub fn new(value: T) -> Self {
-        Self { value, status: 200, headers: Vec::new() }
+        Self { value, status: None, headers: Vec::new() }
     }
 
     /// Answers with this status, 200 to 599; anything else becomes an error of the function.
     #[must_use]
     pub fn status(mut self, status: u16) -> Self {
-        self.status = status;
+        self.status = Some(status);
         self
     }
 
@@ -58,13 +58,18 @@ impl<T> Response<T> {
 
     /// The status.
     pub fn status_code(&self) -> u16 {
-        self.status
+        self.status.unwrap_or(200)
     }
 
-    fn head(&self) -> Result<Head, Failure> {
-        let status = StatusCode::from_u16(self.status).ok().filter(|_| (200..600).contains(&self.status));
+    /// What the function chose; `None` where it left everything as it is.
+    fn head(&self) -> Result<Option<Head>, Failure> {
+        if self.status.is_none() && self.headers.is_empty() {
+            return Ok(None);
+        }
+        let asked = self.status_code();
+        let status = StatusCode::from_u16(asked).ok().filter(|_| (200..600).contains(&asked));
         let status = status.ok_or_else(|| {
-            let message = format!("the function answered with the status {}, which is not 200 to 599", self.status);
+            let message = format!("the function answered with the status {asked}, which is not 200 to 599");
             Failure::new(Code::HandlerError, message)
         })?;
         let mut headers = HeaderMap::new();
@@ -74,10 +79,12 @@ impl<T> Response<T> {
                 (Some(name), Ok(value)) => {
                     headers.append(name, value);
                 }
-                _ => tracing::warn!(header = %name, "a header of the function's answer was dropped"),
+                _ => {
+                    tracing::warn!(target: "nanofaas", header = %name, "a header of the function's answer was dropped")
+                }
             }
         }
-        Ok(Head { status, headers })
+        Ok(Some(Head { status, headers }))
     }
 }
 
@@ -129,7 +136,7 @@ impl<T: Serialize> IntoOutput for Response<T> {
     fn into_output(self, limit: usize) -> Result<Produced, Rejection> {
         let head = self.head().map_err(Rejection)?;
         let json = write(&self.value, limit).map_err(Rejection)?;
-        Ok(Produced(Output::new(json, Some(head))))
+        Ok(Produced(Output::new(json, head)))
     }
 }
 
@@ -207,8 +214,9 @@ mod tests {
     #[test]
     fn only_known_headers_and_statuses_pass() {
         let head = Response::new(()).status(201).header("Location", "/x").header("x-own", "1").header("etag", "a\nb");
-        let head = head.head().unwrap();
+        let head = head.head().unwrap().unwrap();
         assert_eq!((head.status.as_u16(), head.headers.len()), (201, 1));
+        assert!(Response::new(()).head().unwrap().is_none());
         for status in [0, 199, 600] {
             assert_eq!(Response::new(()).status(status).head().unwrap_err().code, "HANDLER_ERROR");
         }

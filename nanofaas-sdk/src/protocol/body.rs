@@ -104,7 +104,7 @@ mod tests {
             (r#"{"input":1,"input":2}"#, "`input` appears twice"),
             (r#"{"input":{"a":{"k":1,"\u006b":2}}}"#, "`k` appears twice"),
             (r#"{"input":1e999}"#, "number out of range"),
-            (r#"{"input":"\ud800"}"#, "surrogate"),
+            (r#"{"input":"\ud800"}"#, "hex escape"),
             (r#"{"metadata":[]}"#, "`metadata` must be"),
             (r#"{"headers":"x"}"#, "`headers` must be"),
             (deep.as_str(), "nested too deeply"),

@@ -26,12 +26,7 @@ fn lock(active: &Active) -> MutexGuard<'_, HashMap<RunId, Arc<Cancel>>> {
 
 impl Admission {
     pub(super) fn new(capacity: usize, metrics: Arc<Metrics>) -> Self {
-        Self {
-            slots: Arc::new(Semaphore::new(capacity)),
-            capacity,
-            active: Arc::default(),
-            metrics,
-        }
+        Self { slots: Arc::new(Semaphore::new(capacity)), capacity, active: Arc::default(), metrics }
     }
 
     /// Takes a slot for this run and enters it in the list, so that it can be cancelled.

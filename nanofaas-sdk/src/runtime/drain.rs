@@ -41,6 +41,7 @@ impl Runtime {
         }
         if !drained.is_clean() {
             tracing::error!(
+            target: "nanofaas",
                 cancelled = drained.cancelled,
                 undelivered_callbacks = drained.undelivered,
                 "stopped before all work was done: NANOFAAS_SHUTDOWN_TIMEOUT was too short"

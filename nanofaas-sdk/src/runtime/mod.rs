@@ -8,8 +8,8 @@ mod drain;
 mod lifecycle;
 mod run;
 
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::callback::{Outbox, Target};
@@ -20,8 +20,8 @@ use crate::invocation::{Answer, Call, Invocation, Outcome, RunId};
 use crate::metrics::Metrics;
 use crate::protocol::{Code, Failure};
 
-pub(crate) use admission::Hold;
 use admission::Admission;
+pub(crate) use admission::Hold;
 pub(crate) use drain::Drained;
 pub(crate) use lifecycle::{Lifecycle, Phase, process_began};
 use run::Run;
@@ -116,13 +116,10 @@ impl Runtime {
         };
         let states = self.states.get().cloned().unwrap_or_default();
         let context = Context::of(details, Some(deadline), states, cancel);
-        let call = Call {
-            context: context.clone(),
-            input: invocation.input,
-            output_limit: self.output_limit,
-            _hold: hold,
-        };
+        let call =
+            Call { context: context.clone(), input: invocation.input, output_limit: self.output_limit, _hold: hold };
         let span = tracing::info_span!(
+            target: "nanofaas",
             "invocation",
             execution_id = %context.execution_id,
             trace_id = context.trace_id.as_deref(),

@@ -19,15 +19,17 @@ pub(super) async fn read(headers: &HeaderMap, body: Body, limit: usize, timeout:
     match tokio::time::timeout(timeout, collect(headers, body, limit)).await {
         Ok(read) => read,
         Err(_) => {
-            let message = format!("the body did not arrive within {} ms (NANOFAAS_BODY_READ_TIMEOUT)", timeout.as_millis());
+            let message =
+                format!("the body did not arrive within {} ms (NANOFAAS_BODY_READ_TIMEOUT)", timeout.as_millis());
             Err(Failure::new(Code::BodyReadTimeout, message))
         }
     }
 }
 
 async fn collect(headers: &HeaderMap, mut body: Body, limit: usize) -> Result<Bytes, Failure> {
-    let too_large =
-        || Failure::new(Code::InputTooLarge, format!("the body is larger than {limit} bytes (NANOFAAS_MAX_INPUT_BYTES)"));
+    let too_large = || {
+        Failure::new(Code::InputTooLarge, format!("the body is larger than {limit} bytes (NANOFAAS_MAX_INPUT_BYTES)"))
+    };
     let declared = http_body::Body::size_hint(&body).lower();
     let limit_u64 = limit as u64;
     // A client that asks first has not sent anything yet.
@@ -38,9 +40,8 @@ async fn collect(headers: &HeaderMap, mut body: Body, limit: usize) -> Result<By
     let mut all = BytesMut::new();
     let mut length = 0_u64;
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| {
-            Failure::new(Code::InvalidRequest, format!("the body could not be read: {error}"))
-        })?;
+        let frame = frame
+            .map_err(|error| Failure::new(Code::InvalidRequest, format!("the body could not be read: {error}")))?;
         let Ok(part) = frame.into_data() else { continue };
         length += part.len() as u64;
         if length > limit_u64 {

@@ -15,7 +15,12 @@ use super::header_clock::{Clocked, HeaderClock};
 const HEAD: usize = 64 * 1024;
 
 /// Serves requests until the client or the end of the process closes the connection.
-pub(super) async fn serve(stream: TcpStream, router: Router, head_timeout: Duration, mut closing: watch::Receiver<bool>) {
+pub(super) async fn serve(
+    stream: TcpStream,
+    router: Router,
+    head_timeout: Duration,
+    mut closing: watch::Receiver<bool>,
+) {
     // Answers are small and written whole: waiting for more only delays them.
     let _ = stream.set_nodelay(true);
     let clock = HeaderClock::default();
@@ -36,6 +41,6 @@ pub(super) async fn serve(stream: TcpStream, router: Router, head_timeout: Durat
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(%error, "connection ended early");
+        tracing::debug!(target: "nanofaas", %error, "connection ended early");
     }
 }

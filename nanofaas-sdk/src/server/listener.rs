@@ -19,10 +19,13 @@ const BREATH: Duration = Duration::from_millis(50);
 
 /// Listens on all addresses, IPv6 and IPv4, or IPv4 alone where the machine has no IPv6.
 pub(crate) fn bind(port: u16) -> io::Result<TcpListener> {
-    let v6 = TcpSocket::new_v6().and_then(|socket| listen(&socket, (Ipv6Addr::UNSPECIFIED, port).into()).map(|()| socket));
+    let v6 =
+        TcpSocket::new_v6().and_then(|socket| listen(&socket, (Ipv6Addr::UNSPECIFIED, port).into()).map(|()| socket));
     match v6 {
         Ok(socket) => socket.listen(BACKLOG),
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse || error.kind() == io::ErrorKind::PermissionDenied => Err(error),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse || error.kind() == io::ErrorKind::PermissionDenied => {
+            Err(error)
+        }
         Err(_) => {
             let socket = TcpSocket::new_v4()?;
             listen(&socket, (Ipv4Addr::UNSPECIFIED, port).into())?;
@@ -37,7 +40,12 @@ fn listen(socket: &TcpSocket, address: SocketAddr) -> io::Result<()> {
 }
 
 /// Serves connections until `stop` ends, then lets those that are open finish their request.
-pub(crate) async fn serve(listener: TcpListener, router: Router, head_timeout: Duration, stop: impl Future<Output = ()>) {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    head_timeout: Duration,
+    stop: impl Future<Output = ()>,
+) {
     let closing = watch::Sender::new(false);
     let mut connections = JoinSet::new();
     let mut stop = std::pin::pin!(stop);
@@ -53,7 +61,7 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, head_timeout: D
             }
             Err(error) if is_of_the_connection(&error) => {}
             Err(error) => {
-                tracing::error!(%error, "no connection can be accepted");
+                tracing::error!(target: "nanofaas", %error, "no connection can be accepted");
                 tokio::time::sleep(BREATH).await;
             }
         }

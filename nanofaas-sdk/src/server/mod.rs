@@ -46,7 +46,11 @@ impl Server {
 }
 
 async fn not_found(request: Request) -> Response {
-    respond::routing_error(404, "NOT_FOUND", &format!("there is nothing at {}: invoke with POST /invoke", request.uri().path()))
+    respond::routing_error(
+        404,
+        "NOT_FOUND",
+        &format!("there is nothing at {}: invoke with POST /invoke", request.uri().path()),
+    )
 }
 
 async fn wrong_method(method: Method, request: Request) -> Response {

@@ -39,7 +39,8 @@ impl Function {
     /// there is no other header, unless they are set.
     #[must_use]
     pub fn invoke(&self, input: Value) -> Invoke {
-        let headers = HeaderMap::from_iter([(HeaderName::from_static("x-execution-id"), HeaderValue::from_static("test"))]);
+        let headers =
+            HeaderMap::from_iter([(HeaderName::from_static("x-execution-id"), HeaderValue::from_static("test"))]);
         Invoke { router: self.router.clone(), headers, input, metadata: None }
     }
 
@@ -122,7 +123,12 @@ async fn send(router: Router, method: Method, path: &str, headers: HeaderMap, bo
     let Ok(response) = TowerToHyperService::new(router).call(request).await;
     let (parts, body) = response.into_parts();
     let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-    Reply { status: parts.status.as_u16(), headers: parts.headers, json: serde_json::from_slice(&body).unwrap_or_default(), body: body.to_vec() }
+    Reply {
+        status: parts.status.as_u16(),
+        headers: parts.headers,
+        json: serde_json::from_slice(&body).unwrap_or_default(),
+        body: body.to_vec(),
+    }
 }
 
 /// The function's answer.

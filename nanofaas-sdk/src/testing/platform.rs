@@ -88,7 +88,8 @@ impl Platform {
     pub fn new() -> Self {
         let record = Arc::<Record>::default();
         let (running, stop) = oneshot::channel();
-        let address = wire::start(Arc::clone(&record), stop).expect("a control plane for tests needs a port and a thread");
+        let address =
+            wire::start(Arc::clone(&record), stop).expect("a control plane for tests needs a port and a thread");
         Self { address, record, _running: running }
     }
 
@@ -147,9 +148,8 @@ impl Platform {
     ///
     /// Where none is accepted within 20 s.
     pub async fn completion(&self, execution_id: &str) -> Completion {
-        let accepted = self.wait_for(|platform| {
-            platform.attempts(execution_id).into_iter().find(Completion::is_accepted)
-        });
+        let accepted =
+            self.wait_for(|platform| platform.attempts(execution_id).into_iter().find(Completion::is_accepted));
         accepted.await.unwrap_or_else(|| {
             panic!("no callback for `{execution_id}` was accepted; these arrived: {:#?}", self.completions())
         })

@@ -1,0 +1,143 @@
+//! An HTTP/1.1 client that sends exactly the bytes it is given.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// How long an answer may take; generous, for a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A connection to a function.
+#[derive(Debug)]
+pub struct Connection {
+    stream: BufReader<TcpStream>,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// Names in lower case, in the order of arrival.
+    pub headers: Vec<(String, String)>,
+    /// The body, without the framing of chunks.
+    pub body: Vec<u8>,
+}
+
+impl Connection {
+    /// Opens a connection.
+    ///
+    /// # Panics
+    ///
+    /// Where nothing listens.
+    #[must_use]
+    pub fn open(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).expect("the function listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        stream.set_nodelay(true).expect("no delay");
+        Self { stream: BufReader::new(stream) }
+    }
+
+    /// Sends a request and reads its answer; `content-length` is added.
+    ///
+    /// # Panics
+    ///
+    /// Where the connection breaks.
+    pub fn request(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: function\r\ncontent-length: {}\r\n", body.len());
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head.push_str("\r\n");
+        self.send(head.as_bytes());
+        self.send(body);
+        self.answer().expect("an answer")
+    }
+
+    /// Sends bytes as they are.
+    ///
+    /// # Panics
+    ///
+    /// Where the connection breaks.
+    pub fn send(&mut self, bytes: &[u8]) {
+        self.stream.get_mut().write_all(bytes).expect("the function reads");
+    }
+
+    /// Sends bytes; false where the function has closed the connection.
+    pub fn try_send(&mut self, bytes: &[u8]) -> bool {
+        self.stream.get_mut().write_all(bytes).is_ok()
+    }
+
+    /// Reads an answer; `None` where the function closes the connection without one.
+    ///
+    /// # Panics
+    ///
+    /// Where it is not HTTP, or does not come within 30 s.
+    pub fn answer(&mut self) -> Option<Answer> {
+        let mut line = String::new();
+        if self.stream.read_line(&mut line).unwrap_or(0) == 0 {
+            return None;
+        }
+        let status: u16 = line.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status line");
+        let mut headers = Vec::new();
+        loop {
+            let mut line = String::new();
+            self.stream.read_line(&mut line).expect("a header");
+            let Some((name, value)) = line.trim_end().split_once(':') else { break };
+            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+        }
+        if status == 100 {
+            return self.answer();
+        }
+        let mut answer = Answer { status, headers, body: Vec::new() };
+        if let Some(length) = answer.header("content-length") {
+            answer.body = vec![0; length.parse().expect("a length")];
+            self.stream.read_exact(&mut answer.body).expect("a body");
+        }
+        Some(answer)
+    }
+
+    /// Waits until the function closes the connection; whether it did so without an answer.
+    ///
+    /// # Panics
+    ///
+    /// Where it does not within 30 s.
+    pub fn closed_silently(&mut self) -> bool {
+        let mut rest = Vec::new();
+        let read = self.stream.read_to_end(&mut rest);
+        assert!(!read.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock), "the connection stays open");
+        rest.is_empty()
+    }
+}
+
+impl Answer {
+    /// A header's value, by its name in lower case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The body as JSON.
+    ///
+    /// # Panics
+    ///
+    /// Where it is none.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {:?}", self.text()))
+    }
+
+    /// The body as text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The status and the code of an error answer.
+    #[must_use]
+    pub fn failure(&self) -> (u16, String) {
+        (self.status, self.json()["code"].as_str().unwrap_or_default().to_owned())
+    }
+}

@@ -1,0 +1,234 @@
+//! A function's process: started, watched through its log, ended.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::binary;
+use crate::http::{Answer, Connection};
+
+/// How long anything may take that a test waits for; generous, for a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running function. It is killed when this is dropped.
+#[derive(Debug)]
+pub struct Function {
+    child: Child,
+    log: Arc<Log>,
+    address: Option<SocketAddr>,
+}
+
+/// How a process ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// The exit code; `None` after a signal.
+    pub code: Option<i32>,
+    /// All of stdout.
+    pub stdout: String,
+    /// All of stderr.
+    pub stderr: String,
+}
+
+#[derive(Debug, Default)]
+struct Log {
+    lines: Mutex<(Vec<String>, bool)>,
+    changed: Condvar,
+}
+
+impl Function {
+    /// Starts an example's server on a free port and waits until it is ready. Nothing of this
+    /// process's environment is passed on but `extra`.
+    ///
+    /// # Panics
+    ///
+    /// Where it does not become ready.
+    #[must_use]
+    pub fn start(name: &str, extra: &[(&str, &str)]) -> Self {
+        let mut function = Self::spawn(name, extra);
+        function.wait_until_ready();
+        function
+    }
+
+    /// Starts an example's server without waiting.
+    ///
+    /// # Panics
+    ///
+    /// Where it cannot be started.
+    #[must_use]
+    pub fn spawn(name: &str, extra: &[(&str, &str)]) -> Self {
+        let mut command = command(name, &[], extra);
+        command.env("PORT", extra.iter().find(|(key, _)| *key == "PORT").map_or("0", |(_, port)| port));
+        let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the function starts");
+        let log = Arc::<Log>::default();
+        let stderr = BufReader::new(child.stderr.take().expect("stderr is a pipe"));
+        std::thread::spawn({
+            let log = Arc::clone(&log);
+            move || log.follow(stderr)
+        });
+        Self { child, log, address: None }
+    }
+
+    /// Waits for the log line that says where the function listens.
+    ///
+    /// # Panics
+    ///
+    /// Where it does not become ready.
+    pub fn wait_until_ready(&mut self) {
+        let ready = self.wait_for_log("a ready line", |line| line["message"] == "ready");
+        let port =
+            ready["address"].as_str().and_then(|address| address.rsplit(':').next()).and_then(|port| port.parse().ok());
+        self.address = Some((Ipv4Addr::LOCALHOST, port.expect("a port in the ready line")).into());
+    }
+
+    /// Where the function listens.
+    ///
+    /// # Panics
+    ///
+    /// Where it was not waited for.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address.expect("a function that is ready")
+    }
+
+    /// The process's id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Opens a connection.
+    #[must_use]
+    pub fn connect(&self) -> Connection {
+        Connection::open(self.address())
+    }
+
+    /// `POST /invoke` on a connection of its own; `body` as it stands.
+    #[must_use]
+    pub fn post(&self, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Answer {
+        self.connect().request("POST", "/invoke", headers, body.as_ref())
+    }
+
+    /// Invokes with this input under this execution id.
+    #[must_use]
+    pub fn invoke(&self, execution_id: &str, input: &Value) -> Answer {
+        self.post(&[("X-Execution-Id", execution_id)], serde_json::json!({ "input": input }).to_string())
+    }
+
+    /// `GET` on a connection of its own.
+    #[must_use]
+    pub fn get(&self, path: &str) -> Answer {
+        self.connect().request("GET", path, &[], b"")
+    }
+
+    /// Waits for the first line of the log, from its begin, that is as asked.
+    ///
+    /// # Panics
+    ///
+    /// Where there is none in time.
+    pub fn wait_for_log(&self, what: &str, found: impl Fn(&Value) -> bool) -> Value {
+        self.log.wait_for(what, found)
+    }
+
+    /// The log so far.
+    #[must_use]
+    pub fn log(&self) -> Vec<String> {
+        self.log.lines.lock().unwrap_or_else(PoisonError::into_inner).0.clone()
+    }
+
+    /// Sends a signal such as `TERM`.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no `kill` command.
+    pub fn signal(&self, signal: &str) {
+        let status = Command::new("kill").arg(format!("-{signal}")).arg(self.id().to_string()).status();
+        assert!(status.expect("kill").success(), "the process is gone");
+    }
+
+    /// Waits for the process's end.
+    ///
+    /// # Panics
+    ///
+    /// Where it does not end in time.
+    #[must_use]
+    pub fn wait(&mut self) -> ExitStatus {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a child's status") {
+                return status;
+            }
+            assert!(Instant::now() < until, "the function did not end; its log: {:#?}", self.log());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Runs an example with arguments to its end, with `stdin` as its input.
+    ///
+    /// # Panics
+    ///
+    /// Where it cannot be started.
+    #[must_use]
+    pub fn run(name: &str, arguments: &[&str], extra: &[(&str, &str)], stdin: &str) -> Ended {
+        let mut command = command(name, arguments, extra);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the function starts");
+        // A program that does not read it may have ended already.
+        let _ = std::io::Write::write_all(&mut child.stdin.take().expect("stdin is a pipe"), stdin.as_bytes());
+        let output = child.wait_with_output().expect("a child's output");
+        Ended {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+fn command(name: &str, arguments: &[&str], extra: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(binary(name));
+    command.args(arguments).env_clear().envs(extra.iter().copied());
+    command
+}
+
+impl Drop for Function {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Log {
+    fn follow(&self, stderr: BufReader<impl Read>) {
+        for line in stderr.lines().map_while(Result::ok) {
+            self.lines.lock().unwrap_or_else(PoisonError::into_inner).0.push(line);
+            self.changed.notify_all();
+        }
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).1 = true;
+        self.changed.notify_all();
+    }
+
+    fn wait_for(&self, what: &str, found: impl Fn(&Value) -> bool) -> Value {
+        let until = Instant::now() + PATIENCE;
+        let mut seen = 0;
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            while let Some(line) = lines.0.get(seen) {
+                seen += 1;
+                match serde_json::from_str(line) {
+                    Ok(line) if found(&line) => return line,
+                    _ => {}
+                }
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            assert!(!lines.1 && !left.is_zero(), "{what} is not in the log: {:#?}", lines.0);
+            lines = self.changed.wait_timeout(lines, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
