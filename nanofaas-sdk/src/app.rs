@@ -47,12 +47,14 @@ pub struct App {
 /// Makes the state before the first invocation.
 pub(crate) struct Init {
     pub(crate) provides: TypeId,
-    pub(crate) run: Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = Result<Provide, Error>> + Send>> + Send>,
+    pub(crate) run: Box<dyn FnOnce() -> Boxed<Result<Provide, Error>> + Send>,
 }
+
+type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Puts a value where the handlers find it.
 pub(crate) type Provide = Box<dyn FnOnce(&mut States) + Send>;
-pub(crate) type OnShutdown = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
+pub(crate) type OnShutdown = Box<dyn FnOnce() -> Boxed<()> + Send>;
 
 impl App {
     /// Serves `handler`: a `fn` or an `async fn` from an input to a `Result`.
@@ -88,7 +90,7 @@ impl App {
         F: FnOnce() -> R + Send + 'static,
         R: Future<Output = Result<T, E>> + Send,
     {
-        let run = move || -> Pin<Box<dyn Future<Output = Result<Provide, Error>> + Send>> {
+        let run = move || -> Boxed<Result<Provide, Error>> {
             Box::pin(async move {
                 let value = init().await.map_err(Into::into)?;
                 Ok(Box::new(move |states: &mut States| states.insert(value)) as Provide)

@@ -7,7 +7,6 @@ use std::io::{IsTerminal, Read};
 use std::process::ExitCode;
 
 use bytes::Bytes;
-use tracing::Level;
 
 use crate::app::{App, StartError};
 use crate::config::{Config, ConfigError};
@@ -83,11 +82,11 @@ async fn execute(command: Command, app: App) -> ExitCode {
             ExitCode::SUCCESS
         }
         Command::Invoke(input) => {
-            telemetry::init(Level::WARN);
+            telemetry::init(telemetry::RUNNING_ONCE);
             invoke(app, input).await
         }
         _ => {
-            telemetry::init(Level::INFO);
+            telemetry::init(telemetry::SERVING);
             serve(app).await.unwrap_or_else(|error| refuse(&error))
         }
     }
@@ -104,7 +103,7 @@ async fn serve(app: App) -> Result<ExitCode, StartError> {
     let listener = server::bind(port).map_err(|error| StartError::Bind { port, error })?;
     let runtime = service.runtime().clone();
     let drained = service::serve(service, listener, signals.first_then_force()).await?;
-    let code = if drained.is_clean() { 0 } else { 1 };
+    let code = u8::from(!drained.is_clean());
     if runtime.has_running_work() {
         // A thread that still computes would hold up the end of the caller's event loop.
         std::process::exit(i32::from(code));

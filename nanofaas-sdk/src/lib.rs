@@ -11,6 +11,7 @@ mod handler;
 mod invocation;
 mod metrics;
 mod one_shot;
+mod panic;
 mod protocol;
 mod runtime;
 mod schema;
@@ -33,3 +34,12 @@ pub use serde_json::{Map, Value, json};
 #[doc(hidden)]
 pub mod __private;
 mod main_macro;
+
+/// The examples of the documentation are compiled, and run where they can be.
+#[cfg(doctest)]
+mod documentation {
+    #[doc = include_str!("../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../docs/handlers.md")]
+    struct Handlers;
+}

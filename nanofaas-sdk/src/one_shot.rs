@@ -29,7 +29,7 @@ pub(crate) async fn run(mut service: Service, signals: Signals) -> Result<bool, 
         runtime.drain(grace).await;
     };
     tokio::select! {
-        _ = async { ended.await; runtime.callbacks_settled().await } => {}
+        () = async { ended.await; runtime.callbacks_settled().await } => {}
         () = stopped => {}
     }
     service.end().await;

@@ -3,7 +3,6 @@
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use tracing::Level;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -11,16 +10,25 @@ use tracing_subscriber::{Layer, Registry, fmt};
 
 use crate::context::Context;
 use crate::invocation::Outcome;
+use crate::panic;
 use crate::protocol::Failure;
+
+/// The filter of a server.
+pub(crate) const SERVING: &str = "info";
+/// The filter of a single run on the command line, which prints its outcome itself.
+pub(crate) const RUNNING_ONCE: &str = "warn,nanofaas=error";
 
 /// Logs to stderr: readable on a terminal, JSON elsewhere. `RUST_LOG` chooses what.
 ///
 /// A subscriber that the program installed before stays.
-pub(crate) fn init(default: Level) {
+pub(crate) fn init(default: &str) {
     let asked = std::env::var("RUST_LOG").ok().filter(|text| !text.trim().is_empty());
-    let parsed = asked.as_deref().map(str::parse::<Targets>);
-    let refused = parsed.as_ref().and_then(|parsed| parsed.as_ref().err()).map(ToString::to_string);
-    let filter = parsed.and_then(Result::ok).unwrap_or_else(|| Targets::new().with_default(default));
+    let (filter, refused) = match asked.as_deref().map(str::parse::<Targets>) {
+        None => (None, None),
+        Some(Ok(filter)) => (Some(filter), None),
+        Some(Err(error)) => (None, Some(error)),
+    };
+    let filter = filter.unwrap_or_else(|| default.parse().unwrap_or_default());
     let layer: Box<dyn Layer<Registry> + Send + Sync> = if std::io::stderr().is_terminal() {
         Box::new(fmt::layer().with_writer(std::io::stderr).with_target(false))
     } else {
@@ -38,9 +46,9 @@ pub(crate) fn init(default: Level) {
 
 /// A panic becomes a log line with the ids of its invocation.
 fn log_panics() {
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        let message = panic.payload_as_str().unwrap_or("no message");
+    std::panic::set_hook(Box::new(|info| {
+        let place = info.location().map(ToString::to_string).unwrap_or_default();
+        let message = panic::text(info.payload());
         tracing::error!(target: "nanofaas", %place, message, "panic");
     }));
 }

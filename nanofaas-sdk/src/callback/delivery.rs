@@ -37,7 +37,7 @@ enum Attempt {
 }
 
 impl Delivery {
-    pub(super) fn new(target: Target, context: &Context, body: Bytes) -> Self {
+    pub(super) fn new(target: &Target, context: &Context, body: Bytes) -> Self {
         let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
         for (name, value) in [
             (TRACE_ID, &context.trace_id),

@@ -76,10 +76,12 @@ impl Outbox {
 
     /// Takes over a finished invocation's callback; when this returns it is as safe as it can be.
     ///
-    /// That is in memory, with its delivery under way. A durable spool has its place here.
+    /// That is in memory, with its delivery under way. A durable spool has its place here, and is
+    /// why this is `async`.
+    #[expect(clippy::unused_async, reason = "a spool will wait for its disk here")]
     pub(crate) async fn accept(&self, reservation: Reservation, context: &Context, outcome: &Outcome) {
         let Reservation { target, place } = reservation;
-        let delivery = Delivery::new(target, context, completion_body(outcome));
+        let delivery = Delivery::new(&target, context, completion_body(outcome));
         self.0.metrics.callback_pending(1);
         let inner = Arc::clone(&self.0);
         tokio::spawn(async move {

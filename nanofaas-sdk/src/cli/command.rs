@@ -1,6 +1,7 @@
 //! Which command was asked for.
 
 use std::ffi::OsString;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -99,7 +100,8 @@ fn help(name: &str) -> String {
     );
     for variable in VARIABLES {
         let default = if variable.default.is_empty() { String::new() } else { format!(" [{}]", variable.default) };
-        text.push_str(&format!("  {:<34} {}{default}\n", variable.name, variable.meaning));
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  {:<34} {}{default}", variable.name, variable.meaning);
     }
     text
 }

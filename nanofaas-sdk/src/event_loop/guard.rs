@@ -74,10 +74,11 @@ impl StallGuard {
         let now = self.tick.load(Ordering::Relaxed);
         let free = |place: &&AtomicU64| place.compare_exchange(0, now, Ordering::SeqCst, Ordering::Relaxed).is_ok();
         let place = self.polls.iter().find(free)?;
-        if self.asleep.load(Ordering::SeqCst) && self.asleep.swap(false, Ordering::SeqCst) {
-            if let Some(monitor) = self.monitor.get() {
-                monitor.unpark();
-            }
+        if self.asleep.load(Ordering::SeqCst)
+            && self.asleep.swap(false, Ordering::SeqCst)
+            && let Some(monitor) = self.monitor.get()
+        {
+            monitor.unpark();
         }
         Some(Polling(place))
     }

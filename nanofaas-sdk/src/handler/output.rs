@@ -80,7 +80,7 @@ impl<T> Response<T> {
                     headers.append(name, value);
                 }
                 _ => {
-                    tracing::warn!(target: "nanofaas", header = %name, "a header of the function's answer was dropped")
+                    tracing::warn!(target: "nanofaas", header = %name, "a header of the function's answer was dropped");
                 }
             }
         }

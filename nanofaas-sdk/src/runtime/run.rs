@@ -1,6 +1,5 @@
 //! One admitted invocation on its way to its end.
 
-use std::any::Any;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
@@ -13,7 +12,7 @@ use crate::context::{Cancel, Context, Why};
 use crate::invocation::Outcome;
 use crate::metrics::Metrics;
 use crate::protocol::{Code, Failure};
-use crate::telemetry;
+use crate::{panic, telemetry};
 
 /// What a run consists of.
 pub(super) struct Running {
@@ -110,12 +109,9 @@ impl Running {
 
 fn from_join_error(error: JoinError) -> Failure {
     match error.try_into_panic() {
-        Ok(panic) => Failure::new(Code::HandlerPanic, format!("the function panicked: {}", panic_text(panic.as_ref()))),
+        Ok(payload) => {
+            Failure::new(Code::HandlerPanic, format!("the function panicked: {}", panic::text(payload.as_ref())))
+        }
         Err(_) => Failure::new(Code::Cancelled, "the function was cancelled before it ended"),
     }
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }

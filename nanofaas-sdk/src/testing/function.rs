@@ -37,7 +37,6 @@ impl Function {
 
     /// Prepares an invocation with this input; `.await` sends it. The execution id is `test` and
     /// there is no other header, unless they are set.
-    #[must_use]
     pub fn invoke(&self, input: Value) -> Invoke {
         let headers =
             HeaderMap::from_iter([(HeaderName::from_static("x-execution-id"), HeaderValue::from_static("test"))]);
