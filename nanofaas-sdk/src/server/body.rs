@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http::header::EXPECT;
 use http_body_util::BodyExt;
+use tokio::time::timeout;
 
 use crate::protocol::{Code, Failure};
 
@@ -14,55 +15,92 @@ use crate::protocol::{Code, Failure};
 /// it reads the answer would else see a broken connection in the answer's place.
 const DISCARDED: u64 = 16 * 1024 * 1024;
 
+/// A client that sends nothing for this long waits for the answer.
+const LULL: Duration = Duration::from_millis(200);
+
 /// Reads the body whole, or says why not.
-pub(super) async fn read(headers: &HeaderMap, body: Body, limit: usize, timeout: Duration) -> Result<Bytes, Failure> {
-    match tokio::time::timeout(timeout, collect(headers, body, limit)).await {
-        Ok(read) => read,
-        Err(_) => {
-            let message =
-                format!("the body did not arrive within {} ms (NANOFAAS_BODY_READ_TIMEOUT)", timeout.as_millis());
-            Err(Failure::new(Code::BodyReadTimeout, message))
+pub(super) async fn read(headers: &HeaderMap, body: Body, limit: usize, time: Duration) -> Result<Bytes, Failure> {
+    let mut reading = Reading { body, limit, first: Bytes::new(), all: BytesMut::new(), length: 0 };
+    let declared = http_body::Body::size_hint(&reading.body).lower();
+    let mut too_large = declared > limit as u64;
+    if !too_large {
+        match timeout(time, reading.collect(declared)).await {
+            Ok(Ok(true)) => return Ok(reading.into_bytes()),
+            Ok(Ok(false)) => too_large = true,
+            Ok(Err(failure)) => return Err(failure),
+            Err(_) => {}
         }
     }
+    if !too_large {
+        let message = format!("the body did not arrive within {} ms (NANOFAAS_BODY_READ_TIMEOUT)", time.as_millis());
+        return Err(Failure::new(Code::BodyReadTimeout, message));
+    }
+    // A client that asks first has not sent anything yet.
+    if !headers.contains_key(EXPECT) {
+        // Whatever comes of it, the answer is the same.
+        let _ = timeout(time, reading.discard()).await;
+    }
+    let message = format!("the body is larger than {limit} bytes (NANOFAAS_MAX_INPUT_BYTES)");
+    Err(Failure::new(Code::InputTooLarge, message))
 }
 
-async fn collect(headers: &HeaderMap, mut body: Body, limit: usize) -> Result<Bytes, Failure> {
-    let too_large = || {
-        Failure::new(Code::InputTooLarge, format!("the body is larger than {limit} bytes (NANOFAAS_MAX_INPUT_BYTES)"))
-    };
-    let declared = http_body::Body::size_hint(&body).lower();
-    let limit_u64 = limit as u64;
-    // A client that asks first has not sent anything yet.
-    if declared > limit_u64 && (declared > DISCARDED || headers.contains_key(EXPECT)) {
-        return Err(too_large());
+struct Reading {
+    body: Body,
+    limit: usize,
+    /// Most bodies arrive in one part, which is taken as it is.
+    first: Bytes,
+    all: BytesMut,
+    length: u64,
+}
+
+impl Reading {
+    /// The next part, without its trailers; `None` at the end.
+    async fn part(&mut self) -> Result<Option<Bytes>, Failure> {
+        while let Some(frame) = self.body.frame().await {
+            let frame = frame.map_err(|error| {
+                Failure::new(Code::InvalidRequest, format!("the body could not be read: {error}"))
+            })?;
+            if let Ok(part) = frame.into_data() {
+                self.length += part.len() as u64;
+                return Ok(Some(part));
+            }
+        }
+        Ok(None)
     }
-    let mut first = Bytes::new();
-    let mut all = BytesMut::new();
-    let mut length = 0_u64;
-    while let Some(frame) = body.frame().await {
-        let frame = frame
-            .map_err(|error| Failure::new(Code::InvalidRequest, format!("the body could not be read: {error}")))?;
-        let Ok(part) = frame.into_data() else { continue };
-        length += part.len() as u64;
-        if length > limit_u64 {
-            if length > DISCARDED {
-                return Err(too_large());
+
+    /// Keeps every part; false where they are more than the limit.
+    async fn collect(&mut self, declared: u64) -> Result<bool, Failure> {
+        while let Some(part) = self.part().await? {
+            if self.length > self.limit as u64 {
+                return Ok(false);
             }
-            // Read on, keep nothing.
-            (first, all) = (Bytes::new(), BytesMut::new());
-        } else if first.is_empty() && all.is_empty() {
-            // Most bodies arrive in one part, which is taken as it is.
-            first = part;
-        } else {
-            if all.is_empty() {
-                all.reserve(usize::try_from(declared).unwrap_or(0).clamp(first.len() + part.len(), limit));
-                all.extend_from_slice(&std::mem::take(&mut first));
+            if self.first.is_empty() && self.all.is_empty() {
+                self.first = part;
+                continue;
             }
-            all.extend_from_slice(&part);
+            if self.all.is_empty() {
+                let least = self.first.len() + part.len();
+                self.all.reserve(usize::try_from(declared).unwrap_or(0).max(least));
+                let first = std::mem::take(&mut self.first);
+                self.all.extend_from_slice(&first);
+            }
+            self.all.extend_from_slice(&part);
+        }
+        Ok(true)
+    }
+
+    /// Reads on and keeps nothing, until the client is done or waits.
+    async fn discard(&mut self) {
+        (self.first, self.all) = (Bytes::new(), BytesMut::new());
+        while self.length <= DISCARDED {
+            match timeout(LULL, self.part()).await {
+                Ok(Ok(Some(_))) => {}
+                _ => return,
+            }
         }
     }
-    if length > limit_u64 {
-        return Err(too_large());
+
+    fn into_bytes(self) -> Bytes {
+        if self.all.is_empty() { self.first } else { self.all.freeze() }
     }
-    Ok(if all.is_empty() { first } else { all.freeze() })
 }
