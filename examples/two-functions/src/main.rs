@@ -31,3 +31,26 @@ fn sell(trade: Trade) -> Result<Booking> {
 }
 
 nanofaas::main!();
+
+#[cfg(test)]
+mod tests {
+    use nanofaas::json;
+    use nanofaas::testing::Platform;
+
+    use super::*;
+
+    #[test]
+    fn what_is_sold_is_booked_with_a_minus() {
+        let booking = sell(Trade { item: "pen".to_owned(), quantity: 3 }).unwrap();
+        assert_eq!(booking, Booking { item: "pen".to_owned(), change: -3, customer: None });
+    }
+
+    #[tokio::test]
+    async fn the_customer_comes_from_the_metadata() {
+        let platform = Platform::new();
+        let function = platform.start(nanofaas::App::new(buy)).await;
+        let metadata = nanofaas::Map::from_iter([("customer".to_owned(), json!("Ada"))]);
+        let reply = function.invoke(json!({ "item": "pen", "quantity": 3 })).metadata(metadata).await;
+        assert_eq!(reply.json(), &json!({ "item": "pen", "change": 3, "customer": "Ada" }));
+    }
+}

@@ -1,0 +1,103 @@
+//! The API without macros: `App` on an event loop and a listener of the caller's own.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use harness::{Answer, Connection};
+use nanofaas::testing::Platform;
+use nanofaas::{App, Config, Context, Error, Result, StartError, State, json};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+async fn greet(name: String, State(greeting): State<&'static str>, context: Context) -> Result<String> {
+    Ok(format!("{greeting}, {name} ({})", context.execution_id))
+}
+
+fn shout(name: String) -> Result<String> {
+    Ok(name.to_uppercase())
+}
+
+async fn listener() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    (listener, address)
+}
+
+/// Sends a request from a thread of its own: the harness's client blocks.
+async fn post(address: SocketAddr, execution_id: &'static str, body: &'static str) -> Answer {
+    let sent = tokio::task::spawn_blocking(move || {
+        Connection::open(address).request("POST", "/invoke", &[("X-Execution-Id", execution_id)], body.as_bytes())
+    });
+    sent.await.expect("an answer")
+}
+
+#[tokio::test]
+async fn an_app_serves_a_listener_until_it_is_told_to_stop() {
+    let (listener, address) = listener().await;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let ended = Arc::new(AtomicBool::new(false));
+    let app = App::new(greet).state("Hello").config(Config::default()).on_shutdown({
+        let ended = Arc::clone(&ended);
+        move || async move { ended.store(true, Ordering::Release) }
+    });
+    let serving = tokio::spawn(app.serve(listener, async {
+        let _ = stopped.await;
+    }));
+
+    let answer = post(address, "e-1", r#"{"input":"Ada"}"#).await;
+    assert_eq!((answer.status, answer.json()), (200, json!("Hello, Ada (e-1)")));
+
+    stop.send(()).expect("the app listens for its end");
+    serving.await.expect("no panic").expect("a clean end");
+    assert!(ended.load(Ordering::Acquire));
+}
+
+#[tokio::test]
+async fn what_init_makes_is_there_before_the_first_call() {
+    let platform = Platform::new();
+    let app = App::new(greet).init(async || Ok::<_, Error>("Welcome"));
+    let reply = platform.start(app).await.invoke(json!("Ada")).await;
+    assert_eq!(reply.json(), "Welcome, Ada (test)");
+}
+
+#[tokio::test]
+async fn an_init_that_fails_is_the_reason_not_to_start() {
+    let (listener, _) = listener().await;
+    let app = App::new(greet).config(Config::default());
+    let app = app.init(async || Err::<&'static str, _>(Error::new("NO_DATABASE", "the database is away")));
+    let error = app.serve(listener, std::future::pending()).await.unwrap_err();
+    assert!(matches!(error, StartError::Init(_)));
+    assert_eq!(error.exit_code(), 1);
+    assert!(error.to_string().contains("the database is away"), "{error}");
+}
+
+#[tokio::test]
+async fn an_init_that_panics_is_one_that_fails() {
+    let (listener, _) = listener().await;
+    let app = App::new(greet).config(Config::default());
+    let app = app.init(async || -> Result<&'static str> { panic!("no luck") });
+    let error = app.serve(listener, std::future::pending()).await.unwrap_err();
+    assert!(error.to_string().contains("panicked"), "{error}");
+}
+
+#[tokio::test]
+async fn a_state_that_nobody_gave_is_found_before_the_first_call() {
+    let (listener, _) = listener().await;
+    let error = App::new(greet).config(Config::default()).serve(listener, async {}).await.unwrap_err();
+    assert_eq!(error.exit_code(), 64);
+    let text = error.to_string();
+    assert!(text.contains("the handler `greet` needs State<&str>") && text.contains("`.state(..)`"), "{text}");
+}
+
+#[tokio::test]
+async fn a_function_under_test_drains_like_a_real_one() {
+    let platform = Platform::new();
+    let function = platform.start(App::new(shout)).await;
+    assert_eq!(function.invoke(json!("hello")).execution_id("e-1").await.json(), "HELLO");
+    assert!(function.drain(std::time::Duration::from_secs(20)).await);
+    assert_eq!(platform.attempts("e-1").len(), 1, "a drain waits for callbacks");
+    let refused = function.invoke(json!("late")).await;
+    assert_eq!((refused.status(), refused.code()), (503, Some("RUNTIME_STOPPING")));
+    assert_eq!(function.get("/health").await.status(), 200);
+}
