@@ -100,7 +100,8 @@ impl App {
         self
     }
 
-    /// Runs after the last invocation and its callback, before the process ends.
+    /// Runs after the last invocation and its callback, before the process ends, for at most
+    /// `NANOFAAS_SHUTDOWN_TIMEOUT`.
     #[must_use]
     pub fn on_shutdown<F, R>(mut self, end: F) -> Self
     where

@@ -47,7 +47,7 @@ pub fn main(program: Program, given: Option<App>, prepare: impl FnOnce(App) -> A
         Ok(config) => config,
         Err(error) => return refuse(&error.into()),
     };
-    let app = match given.map_or_else(|| registered(&config), Ok) {
+    let app = match chosen(given, &config) {
         Ok(app) => prepare(app.config(config.clone())),
         Err(mistake) => return fail(USAGE, &mistake),
     };
@@ -57,9 +57,15 @@ pub fn main(program: Program, given: Option<App>, prepare: impl FnOnce(App) -> A
     run.unwrap_or_else(|error| refuse(&StartError::System(error)))
 }
 
-fn registered(config: &Config) -> Result<App, String> {
-    let chosen = select(config.handler.as_deref()).map_err(|error| error.to_string())?;
-    Ok(App::of(Function::registered(chosen)))
+fn chosen(given: Option<App>, config: &Config) -> Result<App, String> {
+    let asked = config.handler.as_deref();
+    match given {
+        None => select(asked).map(|chosen| App::of(Function::registered(chosen))).map_err(|error| error.to_string()),
+        Some(app) => match asked.filter(|asked| *asked != app.function.name) {
+            None => Ok(app),
+            Some(asked) => Err(format!("FUNCTION_HANDLER is `{asked}`, but this binary serves `{}` alone", app.function.name)),
+        },
+    }
 }
 
 /// The whole of [`App::run`], on the caller's event loop.

@@ -57,8 +57,9 @@ impl Service {
     }
 
     pub(crate) async fn end(&mut self) {
-        if let Some(end) = self.on_shutdown.take() {
-            end().await;
+        let Some(end) = self.on_shutdown.take() else { return };
+        if tokio::time::timeout(self.config().shutdown_timeout, end()).await.is_err() {
+            tracing::error!(target: "nanofaas", "on_shutdown took longer than NANOFAAS_SHUTDOWN_TIMEOUT and was cut off");
         }
     }
 

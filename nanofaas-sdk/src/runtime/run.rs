@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Handle;
 use tokio::task::{JoinError, JoinHandle};
 
 use crate::callback::{Outbox, Reservation};
@@ -65,7 +66,10 @@ impl Drop for Run {
         if !self.has_callback {
             self.cancel.request(Why::ClientGone);
         }
-        tokio::spawn(conclusion);
+        // Outside of an event loop there is none that could go on: its process is over.
+        if let Ok(handle) = Handle::try_current() {
+            handle.spawn(conclusion);
+        }
     }
 }
 
