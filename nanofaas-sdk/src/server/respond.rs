@@ -33,12 +33,18 @@ fn ended(outcome: Outcome) -> Response {
         Err(refusal) => return failure(&refusal),
     };
     let (body, head) = output.into_parts();
-    let mut response = json(StatusCode::OK, body);
-    if let Some(head) = head {
-        *response.status_mut() = head.status;
-        response.headers_mut().extend(head.headers);
-        response.headers_mut().insert(HeaderName::from_static(FUNCTION_STATUS), TRUE);
+    let Some(head) = head else { return json(StatusCode::OK, body) };
+    // These have no body (RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5).
+    let bodiless = matches!(head.status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED);
+    let mut response = if bodiless { Response::default() } else { json(head.status, body) };
+    *response.status_mut() = head.status;
+    let headers = response.headers_mut();
+    // Names that came once replace the standard ones, and several of one name all stay.
+    for name in head.headers.keys() {
+        headers.remove(name);
     }
+    headers.extend(head.headers);
+    headers.insert(HeaderName::from_static(FUNCTION_STATUS), TRUE);
     response
 }
 
