@@ -39,10 +39,7 @@ fn ended(outcome: Outcome) -> Response {
     let mut response = if bodiless { Response::default() } else { json(head.status, body) };
     *response.status_mut() = head.status;
     let headers = response.headers_mut();
-    // Names that came once replace the standard ones, and several of one name all stay.
-    for name in head.headers.keys() {
-        headers.remove(name);
-    }
+    // The first of a name replaces the standard one, and several of one name all stay.
     headers.extend(head.headers);
     headers.insert(HeaderName::from_static(FUNCTION_STATUS), TRUE);
     response
