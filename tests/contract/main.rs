@@ -1,12 +1,25 @@
 //! Section by section what a control plane may expect of a function, over real sockets.
 
-use harness::Function;
-use serde_json::json;
-
-#[test]
-fn a_success_is_the_bare_output() {
-    let hello = Function::start("hello", &[]);
-    let answer = hello.invoke("e-1", &json!("hello"));
-    assert_eq!((answer.status, answer.text().as_str()), (200, r#"{"result":"HELLO"}"#));
-    assert_eq!(answer.header("content-type"), Some("application/json"));
-}
+mod answers;
+mod bodies;
+mod callback_addresses;
+mod callbacks;
+mod client_gone;
+mod codes;
+mod cold_start;
+mod command_line;
+mod configuration;
+mod connections;
+mod headers;
+mod health;
+mod limits;
+mod logs;
+mod metrics;
+mod one_shot;
+mod responses;
+mod retries;
+mod routing;
+mod saturation;
+mod starting;
+mod stop;
+mod time_out;

@@ -5,6 +5,10 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// The directory of the workspace.
+///
+/// # Panics
+///
+/// Never: the tests are a member of it.
 #[must_use]
 pub fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is in the workspace")

@@ -1,5 +1,6 @@
 //! An HTTP/1.1 client that sends exactly the bytes it is given.
 
+use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
@@ -46,12 +47,7 @@ impl Connection {
     ///
     /// Where the connection breaks.
     pub fn request(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: function\r\ncontent-length: {}\r\n", body.len());
-        for (name, value) in headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
-        }
-        head.push_str("\r\n");
-        self.send(head.as_bytes());
+        self.send(head(method, path, headers, body).as_bytes());
         self.send(body);
         self.answer().expect("an answer")
     }
@@ -92,11 +88,28 @@ impl Connection {
             return self.answer();
         }
         let mut answer = Answer { status, headers, body: Vec::new() };
-        if let Some(length) = answer.header("content-length") {
+        // These two have no body, whatever their headers say (RFC 9110 section 6.4.1).
+        let bare = [204, 304].contains(&status);
+        if let Some(length) = answer.header("content-length").filter(|_| !bare) {
             answer.body = vec![0; length.parse().expect("a length")];
             self.stream.read_exact(&mut answer.body).expect("a body");
         }
         Some(answer)
+    }
+
+    /// Says that nothing more will be sent, and still reads.
+    ///
+    /// # Panics
+    ///
+    /// Where the connection is broken already.
+    pub fn finish_sending(&mut self) {
+        self.stream.get_mut().shutdown(std::net::Shutdown::Write).expect("an open connection");
+    }
+
+    /// `POST /invoke` with this input, without waiting for the answer.
+    pub fn begin(&mut self, headers: &[(&str, &str)], body: &str) {
+        let head = head("POST", "/invoke", headers, body.as_bytes());
+        self.send(&[head.as_bytes(), body.as_bytes()].concat());
     }
 
     /// Waits until the function closes the connection; whether it did so without an answer.
@@ -110,6 +123,15 @@ impl Connection {
         assert!(!read.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock), "the connection stays open");
         rest.is_empty()
     }
+}
+
+fn head(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> String {
+    let mut head = format!("{method} {path} HTTP/1.1\r\nhost: function\r\ncontent-length: {}\r\n", body.len());
+    for (name, value) in headers {
+        // Writing to a String cannot fail.
+        let _ = write!(head, "{name}: {value}\r\n");
+    }
+    head + "\r\n"
 }
 
 impl Answer {
@@ -133,6 +155,24 @@ impl Answer {
     #[must_use]
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The status and the code of an error answer, which is exactly `{"error": string, "code"}` in
+    /// JSON, and has `Retry-After: 1` where its status is 429 or 503.
+    ///
+    /// # Panics
+    ///
+    /// Where it is anything else.
+    #[must_use]
+    pub fn refusal(&self) -> (u16, String) {
+        assert_eq!(self.header("content-type"), Some("application/json"), "{self:?}");
+        let body = self.json();
+        let keys: Vec<_> = body.as_object().expect("an object").keys().map(String::as_str).collect();
+        assert_eq!(keys, ["code", "error"], "{body}");
+        assert!(body["error"].as_str().is_some_and(|message| !message.is_empty()), "{body}");
+        let again = [429, 503].contains(&self.status).then_some("1");
+        assert_eq!(self.header("retry-after"), again, "{self:?}");
+        self.failure()
     }
 
     /// The status and the code of an error answer.

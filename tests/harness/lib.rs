@@ -1,9 +1,15 @@
 //! Starts the example functions as processes and talks to them over sockets.
 
 mod build;
+mod control_plane;
+mod eventually;
+mod gate;
 mod http;
 mod process;
 
 pub use build::{binary, workspace};
+pub use control_plane::ControlPlane;
+pub use eventually::eventually;
+pub use gate::Gate;
 pub use http::{Answer, Connection};
-pub use process::{Ended, Function};
+pub use process::{Ended, Function, free_port};

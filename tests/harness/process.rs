@@ -1,15 +1,15 @@
 //! A function's process: started, watched through its log, ended.
 
 use std::io::{BufRead, BufReader, Read};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::binary;
 use crate::http::{Answer, Connection};
+use crate::{binary, eventually};
 
 /// How long anything may take that a test waits for; generous, for a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -139,6 +139,60 @@ impl Function {
         self.log.lines.lock().unwrap_or_else(PoisonError::into_inner).0.clone()
     }
 
+    /// Every line of the log so far that is JSON and as asked.
+    pub fn log_lines(&self, found: impl Fn(&Value) -> bool) -> Vec<Value> {
+        let lines = self.log().into_iter().filter_map(|line| serde_json::from_str(&line).ok());
+        lines.filter(|line| found(line)).collect()
+    }
+
+    /// A metric's value now, by its name after `nanofaas_runtime_`; zero where it is not there. With
+    /// labels such as `code="TIMEOUT"` only samples that have them count; several are added up.
+    ///
+    /// # Panics
+    ///
+    /// Where the metrics cannot be read.
+    #[must_use]
+    pub fn metric(&self, name: &str, labels: &[&str]) -> f64 {
+        let answer = self.get("/metrics");
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let text = answer.text();
+        let samples = text.lines().filter_map(|line| {
+            let rest = line.strip_prefix("nanofaas_runtime_")?.strip_prefix(name)?;
+            let (rest, value) = rest.rsplit_once(' ')?;
+            let wanted = rest.is_empty() || rest.starts_with('{');
+            (wanted && labels.iter().all(|label| rest.contains(label))).then(|| value.parse::<f64>().expect("a number"))
+        });
+        samples.sum()
+    }
+
+    /// Waits until a metric has this value.
+    ///
+    /// # Panics
+    ///
+    /// Where it does not in time.
+    pub fn wait_for_metric(&self, name: &str, labels: &[&str], value: u32) {
+        eventually(&format!("{name} {value}"), || {
+            ((self.metric(name, labels) - f64::from(value)).abs() < 0.5).then_some(())
+        });
+    }
+
+    /// Takes the address that a function listens on before it is ready.
+    pub fn wait_until_listening(&mut self, port: u16) {
+        let address = (Ipv4Addr::LOCALHOST, port).into();
+        eventually("a function that listens", || TcpStream::connect(address).ok());
+        self.address = Some(address);
+    }
+
+    /// Asks the function to end, and waits until it has delivered everything and is gone.
+    ///
+    /// # Panics
+    ///
+    /// Where its end is not clean.
+    pub fn stop(&mut self) {
+        self.signal("TERM");
+        assert_eq!(self.wait().code(), Some(0), "{:#?}", self.log());
+    }
+
     /// Sends a signal such as `TERM`.
     ///
     /// # Panics
@@ -166,7 +220,8 @@ impl Function {
         }
     }
 
-    /// Runs an example with arguments to its end, with `stdin` as its input.
+    /// Runs an example with arguments to its end, with `stdin` as its input. It is killed where it
+    /// does not end within 30 s.
     ///
     /// # Panics
     ///
@@ -182,13 +237,32 @@ impl Function {
             .expect("the function starts");
         // A program that does not read it may have ended already.
         let _ = std::io::Write::write_all(&mut child.stdin.take().expect("stdin is a pipe"), stdin.as_bytes());
+        let (ended, waiting) = std::sync::mpsc::channel::<()>();
+        let id = child.id().to_string();
+        std::thread::spawn(move || {
+            if waiting.recv_timeout(PATIENCE) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+                let _ = Command::new("kill").args(["-KILL", &id]).status();
+            }
+        });
         let output = child.wait_with_output().expect("a child's output");
+        drop(ended);
         Ended {
             code: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
     }
+}
+
+/// A port that was free a moment ago, for a function that must be reached before it is ready.
+///
+/// # Panics
+///
+/// Where there is none.
+#[must_use]
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).expect("a free port");
+    listener.local_addr().expect("its number").port()
 }
 
 fn command(name: &str, arguments: &[&str], extra: &[(&str, &str)]) -> Command {
