@@ -82,6 +82,16 @@ fn an_author_chooses_code_and_status_of_an_error() {
 }
 
 #[test]
+fn an_error_is_never_answered_as_a_success() {
+    let probe = Function::start("probe", &[]);
+    for status in [0, 99, 200, 204, 304, 399, 600, 999] {
+        let answer = probe.invoke("e-1", &json!({ "fail": "no ink", "code": "NO_INK", "status": status }));
+        assert!((400..600).contains(&answer.status), "{status} {answer:?}");
+        assert_eq!(answer.refusal().1, "NO_INK", "{status}");
+    }
+}
+
+#[test]
 fn an_error_type_chooses_code_and_status_for_each_variant() {
     let orders = Function::start("orders", &[]);
     for (item, quantity, status, code, message) in [

@@ -143,6 +143,15 @@ fn what_is_not_http_does_not_end_the_process() {
 }
 
 #[test]
+fn a_head_that_is_too_long_is_refused_and_does_not_end_the_process() {
+    let probe = Function::start("probe", &[]);
+    let mut connection = probe.connect();
+    let _ = connection.try_send(format!("GET /health HTTP/1.1\r\nx-a: {}\r\n\r\n", "a".repeat(1_000_000)).as_bytes());
+    assert!(connection.answer().is_none_or(|answer| answer.status == 431));
+    is_alive(&mut probe.connect());
+}
+
+#[test]
 fn two_different_lengths_are_no_request() {
     let probe = Function::start("probe", &[]);
     let mut connection = probe.connect();

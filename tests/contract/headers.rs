@@ -97,6 +97,14 @@ fn an_execution_id_may_have_any_printable_characters() {
 }
 
 #[test]
+fn a_header_that_is_not_utf8_is_refused() {
+    let hello = Function::start("hello", &[]);
+    let mut connection = hello.connect();
+    connection.send(b"POST /invoke HTTP/1.1\r\nhost: f\r\nx-execution-id: \xff\xfe\r\ncontent-length: 2\r\n\r\n{}");
+    assert_eq!(connection.answer().expect("an answer").refusal(), (400, "INVALID_REQUEST".to_owned()));
+}
+
+#[test]
 fn the_callback_carries_the_callers_trace_parent() {
     let plane = ControlPlane::start();
     let hello = Function::start("hello", &[("CALLBACK_URL", &plane.callback_url())]);
