@@ -3,18 +3,18 @@
 use std::any::TypeId;
 use std::fmt;
 use std::future::Future;
-use std::io;
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
-use crate::config::{Config, ConfigError};
+use crate::config::Config;
 use crate::context::States;
 use crate::event_loop::StallGuard;
 use crate::handler::{Error, Function, FunctionError, Handler, find};
 use crate::service::Service;
+use crate::start_error::StartError;
 use crate::{cli, service};
 
 /// A function and what it needs, ready to be served.
@@ -177,72 +177,4 @@ impl fmt::Debug for App {
 /// `handle` for `shop::orders::handle`.
 fn plain_name(path: &str) -> &str {
     path.rsplit("::").find(|part| !part.starts_with('{')).unwrap_or(path)
-}
-
-/// Why a function does not start; the text says what to do.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum StartError {
-    /// Variables of the environment cannot be used.
-    Config(ConfigError),
-    /// The handler needs a state that was not given.
-    MissingState {
-        /// The handler.
-        handler: String,
-        /// The types.
-        types: Vec<&'static str>,
-    },
-    /// The port cannot be listened on.
-    Bind {
-        /// The port.
-        port: u16,
-        /// The system's answer.
-        error: io::Error,
-    },
-    /// The init function failed.
-    Init(String),
-    /// The system refused threads, signals or the like.
-    System(io::Error),
-}
-
-impl StartError {
-    /// 64 for what has to be changed before a next start, 1 for what may pass.
-    #[must_use]
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::Config(_) | Self::MissingState { .. } => 64,
-            Self::Bind { .. } | Self::Init(_) | Self::System(_) => 1,
-        }
-    }
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Config(error) => error.fmt(formatter),
-            Self::MissingState { handler, types } => {
-                let wanted: Vec<_> = types.iter().map(|name| format!("State<{name}>")).collect();
-                write!(
-                    formatter,
-                    "the handler `{handler}` needs {}, which was not given: add `.state(..)` to the App, \
-                     or return it from an init function: `nanofaas::main!(init = ..)`",
-                    wanted.join(" and "),
-                )
-            }
-            Self::Bind { port, error } if error.kind() == io::ErrorKind::AddrInUse => {
-                write!(formatter, "port {port} is in use: choose another one with PORT, or stop what listens there")
-            }
-            Self::Bind { port, error } => write!(formatter, "port {port} cannot be listened on: {error}"),
-            Self::Init(reason) => write!(formatter, "the init function failed: {reason}"),
-            Self::System(error) => write!(formatter, "the system refused what a server needs: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for StartError {}
-
-impl From<ConfigError> for StartError {
-    fn from(error: ConfigError) -> Self {
-        Self::Config(error)
-    }
 }

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use bytes::Bytes;
 
-use crate::app::{App, StartError};
+use crate::app::App;
 use crate::config::{Config, ConfigError};
 use crate::event_loop;
 use crate::handler::{Function, find, select};
@@ -16,6 +16,7 @@ use crate::invocation::{Answer, Invocation};
 use crate::runtime::process_began;
 use crate::service::{self, Service};
 use crate::shutdown::Signals;
+use crate::start_error::StartError;
 use crate::{one_shot, server, telemetry};
 use command::{Command, Input};
 

@@ -18,10 +18,11 @@ mod schema;
 mod server;
 mod service;
 mod shutdown;
+mod start_error;
 mod telemetry;
 pub mod testing;
 
-pub use app::{App, StartError};
+pub use app::App;
 pub use config::{Config, ConfigError, VARIABLES, Variable};
 pub use context::{Context, Details};
 pub use handler::{
@@ -30,6 +31,7 @@ pub use handler::{
 };
 pub use nanofaas_macros::{FunctionError, handler};
 pub use serde_json::{Map, Value, json};
+pub use start_error::StartError;
 
 #[doc(hidden)]
 pub mod __private;

@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 
-use crate::app::StartError;
 use crate::callback::Target;
 use crate::config::{Config, ConfigError};
 use crate::context::{Cancel, Context, Details, States};
@@ -11,6 +10,7 @@ use crate::protocol::{Code, Failure, RequestBody};
 use crate::runtime::Runtime;
 use crate::service::Service;
 use crate::shutdown::Signals;
+use crate::start_error::StartError;
 
 /// Runs the invocation of the environment; whether its callback was delivered.
 ///

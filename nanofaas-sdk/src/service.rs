@@ -7,12 +7,13 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use crate::app::{App, Init, OnShutdown, StartError};
+use crate::app::{App, Init, OnShutdown};
 use crate::config::Config;
 use crate::context::States;
 use crate::metrics::Metrics;
 use crate::runtime::{Drained, Runtime};
 use crate::server::{self, Server};
+use crate::start_error::StartError;
 
 /// How long open connections may take to finish once everything else has ended.
 const LAST_ANSWERS: Duration = Duration::from_millis(500);

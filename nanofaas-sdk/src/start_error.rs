@@ -1,0 +1,74 @@
+//! Why a function does not start.
+
+use std::fmt;
+use std::io;
+
+use crate::config::ConfigError;
+
+/// Why a function does not start; the text says what to do.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Variables of the environment cannot be used.
+    Config(ConfigError),
+    /// The handler needs a state that was not given.
+    MissingState {
+        /// The handler.
+        handler: String,
+        /// The types.
+        types: Vec<&'static str>,
+    },
+    /// The port cannot be listened on.
+    Bind {
+        /// The port.
+        port: u16,
+        /// The system's answer.
+        error: io::Error,
+    },
+    /// The init function failed.
+    Init(String),
+    /// The system refused threads, signals or the like.
+    System(io::Error),
+}
+
+impl StartError {
+    /// 64 for what has to be changed before a next start, 1 for what may pass.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) | Self::MissingState { .. } => 64,
+            Self::Bind { .. } | Self::Init(_) | Self::System(_) => 1,
+        }
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(error) => error.fmt(formatter),
+            Self::MissingState { handler, types } => {
+                let wanted: Vec<_> = types.iter().map(|name| format!("State<{name}>")).collect();
+                write!(
+                    formatter,
+                    "the handler `{handler}` needs {}, which was not given: add `.state(..)` to the App, \
+                     or return it from an init function: `nanofaas::main!(init = ..)`",
+                    wanted.join(" and "),
+                )
+            }
+            Self::Bind { port, error } if error.kind() == io::ErrorKind::AddrInUse => {
+                write!(formatter, "port {port} is in use: choose another one with PORT, or stop what listens there")
+            }
+            Self::Bind { port, error } => write!(formatter, "port {port} cannot be listened on: {error}"),
+            Self::Init(reason) => write!(formatter, "the init function failed: {reason}"),
+            Self::System(error) => write!(formatter, "the system refused what a server needs: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl From<ConfigError> for StartError {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error)
+    }
+}
