@@ -150,7 +150,7 @@ fn the_number_of_attempts_can_be_chosen() {
     assert_eq!(plane.attempts("e-1").len(), 1);
 }
 
-/// The second callback is tried again after the usual pause, and overtakes the first one.
+/// The second callback is tried again twice after the usual pauses, and overtakes the first one.
 #[test]
 fn retry_after_is_obeyed() {
     let plane = ControlPlane::start();
@@ -158,7 +158,7 @@ fn retry_after_is_obeyed() {
     plane.fail_next([Fault::RetryAfter(503, 4)]);
     assert_eq!(probe.invoke("asked-to-wait", &json!(1)).status, 200);
     assert_eq!(plane.arrived("asked-to-wait", 1).len(), 1);
-    plane.fail_next([Fault::Status(503)]);
+    plane.fail_next([Fault::Status(503), Fault::Status(503)]);
     assert_eq!(probe.invoke("not-asked", &json!(1)).status, 200);
     assert!(plane.accepted("not-asked").success());
     assert_eq!(plane.attempts("asked-to-wait").len(), 1);

@@ -5,6 +5,8 @@ mod control_plane;
 mod eventually;
 mod gate;
 mod http;
+mod log;
+mod observe;
 mod process;
 
 pub use build::{binary, workspace};

@@ -1,14 +1,15 @@
 //! A function's process: started, watched through its log, ended.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::BufReader;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::http::{Answer, Connection};
+use crate::log::Log;
 use crate::{binary, eventually};
 
 /// How long anything may take that a test waits for; generous, for a busy machine.
@@ -18,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Function {
     child: Child,
-    log: Arc<Log>,
+    pub(crate) log: Arc<Log>,
     address: Option<SocketAddr>,
 }
 
@@ -31,12 +32,6 @@ pub struct Ended {
     pub stdout: String,
     /// All of stderr.
     pub stderr: String,
-}
-
-#[derive(Debug, Default)]
-struct Log {
-    lines: Mutex<(Vec<String>, bool)>,
-    changed: Condvar,
 }
 
 impl Function {
@@ -122,58 +117,6 @@ impl Function {
     #[must_use]
     pub fn get(&self, path: &str) -> Answer {
         self.connect().request("GET", path, &[], b"")
-    }
-
-    /// Waits for the first line of the log, from its begin, that is as asked.
-    ///
-    /// # Panics
-    ///
-    /// Where there is none in time.
-    pub fn wait_for_log(&self, what: &str, found: impl Fn(&Value) -> bool) -> Value {
-        self.log.wait_for(what, found)
-    }
-
-    /// The log so far.
-    #[must_use]
-    pub fn log(&self) -> Vec<String> {
-        self.log.lines.lock().unwrap_or_else(PoisonError::into_inner).0.clone()
-    }
-
-    /// Every line of the log so far that is JSON and as asked.
-    pub fn log_lines(&self, found: impl Fn(&Value) -> bool) -> Vec<Value> {
-        let lines = self.log().into_iter().filter_map(|line| serde_json::from_str(&line).ok());
-        lines.filter(|line| found(line)).collect()
-    }
-
-    /// A metric's value now, by its name after `nanofaas_runtime_`; zero where it is not there. With
-    /// labels such as `code="TIMEOUT"` only samples that have them count; several are added up.
-    ///
-    /// # Panics
-    ///
-    /// Where the metrics cannot be read.
-    #[must_use]
-    pub fn metric(&self, name: &str, labels: &[&str]) -> f64 {
-        let answer = self.get("/metrics");
-        assert_eq!(answer.status, 200, "{answer:?}");
-        let text = answer.text();
-        let samples = text.lines().filter_map(|line| {
-            let rest = line.strip_prefix("nanofaas_runtime_")?.strip_prefix(name)?;
-            let (rest, value) = rest.rsplit_once(' ')?;
-            let wanted = rest.is_empty() || rest.starts_with('{');
-            (wanted && labels.iter().all(|label| rest.contains(label))).then(|| value.parse::<f64>().expect("a number"))
-        });
-        samples.sum()
-    }
-
-    /// Waits until a metric has this value.
-    ///
-    /// # Panics
-    ///
-    /// Where it does not in time.
-    pub fn wait_for_metric(&self, name: &str, labels: &[&str], value: u32) {
-        eventually(&format!("{name} {value}"), || {
-            ((self.metric(name, labels) - f64::from(value)).abs() < 0.5).then_some(())
-        });
     }
 
     /// Takes the address that a function listens on before it is ready.
@@ -275,34 +218,5 @@ impl Drop for Function {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-    }
-}
-
-impl Log {
-    fn follow(&self, stderr: BufReader<impl Read>) {
-        for line in stderr.lines().map_while(Result::ok) {
-            self.lines.lock().unwrap_or_else(PoisonError::into_inner).0.push(line);
-            self.changed.notify_all();
-        }
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner).1 = true;
-        self.changed.notify_all();
-    }
-
-    fn wait_for(&self, what: &str, found: impl Fn(&Value) -> bool) -> Value {
-        let until = Instant::now() + PATIENCE;
-        let mut seen = 0;
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            while let Some(line) = lines.0.get(seen) {
-                seen += 1;
-                match serde_json::from_str(line) {
-                    Ok(line) if found(&line) => return line,
-                    _ => {}
-                }
-            }
-            let left = until.saturating_duration_since(Instant::now());
-            assert!(!lines.1 && !left.is_zero(), "{what} is not in the log: {:#?}", lines.0);
-            lines = self.changed.wait_timeout(lines, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
     }
 }
