@@ -44,22 +44,26 @@ pub fn main(program: Program, given: Option<App>, prepare: impl FnOnce(App) -> A
     if let Some(done) = command.without_function(Some(program)) {
         return done;
     }
-    let config = match Config::from_env() {
-        Ok(config) => config,
-        Err(error) => return refuse(&error.into()),
+    let config = Config::from_env();
+    let asked = match &config {
+        Ok(config) => config.handler.clone(),
+        // Its mistakes and those of the handlers are shown together.
+        Err(_) => std::env::var("FUNCTION_HANDLER").ok().filter(|name| !name.trim().is_empty()),
     };
-    let app = match chosen(given, &config) {
-        Ok(app) => prepare(app.config(config.clone())),
-        Err(mistake) => return fail(USAGE, &mistake),
+    let (config, app) = match (config, chosen(given, asked.as_deref())) {
+        (Ok(config), Ok(app)) => (config, app),
+        (Ok(_), Err(mistake)) => return fail(USAGE, &mistake),
+        (Err(error), Ok(_)) => return refuse(&error.into()),
+        (Err(error), Err(mistake)) => return refuse(&error.and(mistake).into()),
     };
+    let app = prepare(app.config(config.clone()));
     let run = event_loop::run(config.worker_threads, config.max_concurrent_handlers, move |guard| {
         execute(command, app.guarded_by(guard))
     });
     run.unwrap_or_else(|error| refuse(&StartError::System(error)))
 }
 
-fn chosen(given: Option<App>, config: &Config) -> Result<App, String> {
-    let asked = config.handler.as_deref();
+fn chosen(given: Option<App>, asked: Option<&str>) -> Result<App, String> {
     match given {
         None => select(asked).map(|chosen| App::of(Function::registered(chosen))).map_err(|error| error.to_string()),
         Some(app) => match asked.filter(|asked| *asked != app.function.name) {

@@ -37,7 +37,6 @@ pub(crate) async fn run(mut service: Service, signals: Signals) -> Result<bool, 
 }
 
 fn read(config: &Config) -> Result<Invocation, ConfigError> {
-    config.check_one_shot()?;
     let payload = config.invocation_payload.clone().unwrap_or_default();
     let wrong = |name: &str, failure: Failure| ConfigError::of(format!("{name}: {}", failure.message));
     let body = RequestBody::parse(&Bytes::from(payload)).map_err(|failure| wrong("INVOCATION_PAYLOAD", failure))?;

@@ -16,10 +16,13 @@ impl Target {
         let mut url = policy.check(base).map_err(|reason| {
             Failure::new(Code::InvalidCallbackUrl, format!("the callback URL {base:?} is refused: {reason}"))
         })?;
-        if !url.path().ends_with(":complete") {
-            let path = format!("{}/{}:complete", url.path().trim_end_matches('/'), encode_segment(execution_id));
-            url.set_path(&path);
-        }
+        let base = url.path().trim_end_matches('/');
+        let path = if base.ends_with(":complete") {
+            base.to_owned()
+        } else {
+            format!("{base}/{}:complete", encode_segment(execution_id))
+        };
+        url.set_path(&path);
         url.set_fragment(None);
         Ok(Self(url))
     }
@@ -50,7 +53,9 @@ mod tests {
 
     #[test]
     fn a_complete_address_stays_as_it_is() {
-        assert_eq!(target("http://cp/v1/executions/e-9:complete", "e-1"), "http://cp/v1/executions/e-9:complete");
+        for base in ["http://cp/v1/executions/e-9:complete", "http://cp/v1/executions/e-9:complete/"] {
+            assert_eq!(target(base, "e-1"), "http://cp/v1/executions/e-9:complete");
+        }
     }
 
     #[test]

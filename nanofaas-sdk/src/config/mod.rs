@@ -97,16 +97,12 @@ impl Config {
             callback_policy,
         };
         reader.not_yet("NANOFAAS_CALLBACK_SPOOL_DIR", "callbacks on disk are not part of this version");
+        if config.invocation_payload.is_some() {
+            for name in ["EXECUTION_ID", "CALLBACK_URL"] {
+                reader.required(name, "with INVOCATION_PAYLOAD it is needed");
+            }
+        }
         reader.finish(config)
-    }
-
-    /// A one-shot run cannot do without these.
-    pub(crate) fn check_one_shot(&self) -> Result<(), ConfigError> {
-        let needed = [("EXECUTION_ID", &self.execution_id), ("CALLBACK_URL", &self.callback_url)];
-        let missing = needed.into_iter().filter(|(_, value)| value.is_none());
-        let mistakes: Vec<_> =
-            missing.map(|(name, _)| format!("{name} is not set: with INVOCATION_PAYLOAD it is needed")).collect();
-        if mistakes.is_empty() { Ok(()) } else { Err(ConfigError { mistakes }) }
     }
 }
 
@@ -120,6 +116,11 @@ pub struct ConfigError {
 impl ConfigError {
     pub(crate) fn of(mistake: String) -> Self {
         Self { mistakes: vec![mistake] }
+    }
+
+    pub(crate) fn and(mut self, mistake: String) -> Self {
+        self.mistakes.push(mistake);
+        self
     }
 
     /// The mistakes, one line each.
@@ -187,7 +188,9 @@ mod tests {
 
     #[test]
     fn a_one_shot_needs_an_execution_and_a_callback() {
-        let error = read(&[("INVOCATION_PAYLOAD", "{}")]).unwrap().check_one_shot().unwrap_err();
-        assert!(error.to_string().contains("EXECUTION_ID") && error.to_string().contains("CALLBACK_URL"));
+        let error = read(&[("INVOCATION_PAYLOAD", "{}"), ("PORT", "x")]).unwrap_err().to_string();
+        for part in ["EXECUTION_ID is not set", "CALLBACK_URL is not set", "PORT is"] {
+            assert!(error.contains(part), "{error}");
+        }
     }
 }

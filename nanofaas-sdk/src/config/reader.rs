@@ -36,6 +36,13 @@ impl<G: Fn(&str) -> Option<OsString>> Reader<G> {
         }
     }
 
+    /// A variable that another one makes necessary.
+    pub(super) fn required(&mut self, name: &str, reason: &str) {
+        if self.text(name).is_none() {
+            self.mistakes.push(format!("{name} is not set: {reason}"));
+        }
+    }
+
     pub(super) fn number<T>(&mut self, name: &str, range: RangeInclusive<T>) -> T
     where
         T: FromStr + PartialOrd + Display + Copy,
