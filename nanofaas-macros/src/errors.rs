@@ -23,6 +23,11 @@ impl Errors {
 
     /// `compile_error!` for each mistake; `None` where there is none.
     pub(crate) fn into_tokens(self) -> Option<TokenStream> {
-        self.0.map(|error| error.into_compile_error())
+        self.0.map(syn::Error::into_compile_error)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn messages(self) -> Vec<String> {
+        self.0.into_iter().flatten().map(|error| error.to_string()).collect()
     }
 }

@@ -1,16 +1,18 @@
 //! `#[derive(FunctionError)]`.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
-use syn::{Attribute, Data, DeriveInput, Fields, LitInt};
+use syn::ext::IdentExt;
+use syn::{Data, DeriveInput, Fields, Ident, Path, WherePredicate, parse_quote};
 
 use crate::errors::Errors;
-use crate::options::ResponseOptions;
+use crate::options::{Place, ResponseOptions, responses};
 
-/// Code and status of one variant, or of a struct.
-struct Answer {
+/// The pattern of one variant, or of a struct, and how it is answered.
+struct Arm {
+    pattern: TokenStream,
     code: String,
-    status: Option<LitInt>,
+    status: u16,
 }
 
 pub(crate) fn derive(item: TokenStream) -> TokenStream {
@@ -19,22 +21,16 @@ pub(crate) fn derive(item: TokenStream) -> TokenStream {
         Err(error) => return error.into_compile_error(),
     };
     let mut errors = Errors::default();
-    let arms = arms(&input, &mut errors);
-    let implementation = implement(&input, &arms);
-    match errors.into_tokens() {
-        // The trait is implemented all the same, so that its users show no second error.
-        Some(errors) => quote!(#errors #implementation),
-        None => implementation,
-    }
+    let implementation = understand(&input, &mut errors).map(|(krate, arms)| implement(&input, &krate, &arms));
+    // The trait is implemented even beside a mistake, so that its users show no second error.
+    [errors.into_tokens(), implementation].into_iter().flatten().collect()
 }
 
-/// A pattern and its answer for each variant.
-fn arms(input: &DeriveInput, errors: &mut Errors) -> Vec<(TokenStream, Answer)> {
-    match &input.data {
+/// Where nanofaas is, and an arm for each variant.
+fn understand(input: &DeriveInput, errors: &mut Errors) -> Option<(Path, Vec<Arm>)> {
+    let (krate, arms) = match &input.data {
         Data::Enum(data) => {
-            if let Some(attribute) = responses(&input.attrs).next() {
-                errors.at(attribute, "`#[response(..)]` goes on a variant of the enum");
-            }
+            let above = ResponseOptions::read(&input.attrs, Place::Enum, errors);
             let arm = |variant: &syn::Variant| {
                 let name = &variant.ident;
                 let pattern = match variant.fields {
@@ -42,75 +38,73 @@ fn arms(input: &DeriveInput, errors: &mut Errors) -> Vec<(TokenStream, Answer)> 
                     Fields::Unnamed(_) => quote!(Self::#name(..)),
                     Fields::Unit => quote!(Self::#name),
                 };
-                (pattern, answer(&variant.attrs, name, errors))
+                check_fields(&variant.fields, "`#[response(..)]` goes above the variant", errors);
+                arm(pattern, name, ResponseOptions::read(&variant.attrs, Place::Variant, errors))
             };
-            data.variants.iter().map(arm).collect()
+            (above.krate, data.variants.iter().map(arm).collect())
         }
-        Data::Struct(_) => vec![(quote!(Self { .. }), answer(&input.attrs, &input.ident, errors))],
+        Data::Struct(data) => {
+            let mut above = ResponseOptions::read(&input.attrs, Place::Struct, errors);
+            check_fields(&data.fields, "`#[response(..)]` goes above the struct", errors);
+            (above.krate.take(), vec![arm(quote!(Self { .. }), &input.ident, above)])
+        }
         Data::Union(data) => {
             errors.at(data.union_token, "an error is an enum or a struct");
-            vec![(quote!(_), Answer { code: String::new(), status: None })]
+            return None;
         }
-    }
-}
-
-fn responses(attributes: &[Attribute]) -> impl Iterator<Item = &Attribute> {
-    attributes.iter().filter(|attribute| attribute.path().is_ident("response"))
-}
-
-fn answer(attributes: &[Attribute], name: &Ident, errors: &mut Errors) -> Answer {
-    let mut answer = Answer { code: screaming_snake_case(&name.to_string()), status: None };
-    for attribute in responses(attributes) {
-        let options = match attribute.meta.require_list() {
-            Ok(list) => ResponseOptions::read(list.tokens.clone(), errors),
-            Err(_) => {
-                errors.at(attribute, "write `#[response(status = .., code = \"..\")]`");
-                continue;
-            }
-        };
-        answer.status = options.status.or(answer.status);
-        if let Some(code) = options.code {
-            answer.code = code.value();
-        }
-    }
-    answer
-}
-
-fn implement(input: &DeriveInput, arms: &[(TokenStream, Answer)]) -> TokenStream {
-    let name = &input.ident;
-    let (impl_generics, type_generics, where_clause) = input.generics.split_for_impl();
-    let codes = arms.iter().map(|(pattern, answer)| {
-        let code = &answer.code;
-        quote!(#pattern => #code,)
-    });
-    let statuses = arms.iter().map(|(pattern, answer)| match &answer.status {
-        Some(status) => quote!(#pattern => #status,),
-        None => quote!(#pattern => 500,),
-    });
-    let (codes, statuses) = if arms.is_empty() {
-        // An enum without variants has no value to match.
-        (quote!(match *self {}), quote!(match *self {}))
-    } else {
-        (quote!(match self { #(#codes)* }), quote!(match self { #(#statuses)* }))
     };
+    Some((krate.unwrap_or_else(|| parse_quote!(::nanofaas)), arms))
+}
+
+fn arm(pattern: TokenStream, name: &Ident, options: ResponseOptions) -> Arm {
+    Arm {
+        pattern,
+        code: options.code.unwrap_or_else(|| screaming_snake_case(&name.unraw().to_string())),
+        status: options.status.unwrap_or(500),
+    }
+}
+
+/// The compiler lets a derive's attribute stand on a field, where it would do nothing.
+fn check_fields(fields: &Fields, message: &str, errors: &mut Errors) {
+    for attribute in fields.iter().flat_map(|field| responses(&field.attrs)) {
+        errors.at(attribute, message);
+    }
+}
+
+fn implement(input: &DeriveInput, krate: &Path, arms: &[Arm]) -> TokenStream {
+    let name = &input.ident;
+    let mut generics = input.generics.clone();
+    if generics.type_params().next().is_some() {
+        // Whether it can be displayed depends on the parameters.
+        let predicate: WherePredicate = parse_quote!(Self: ::core::fmt::Display);
+        generics.make_where_clause().predicates.push(predicate);
+    }
+    let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
+    let codes = arms.iter().map(|Arm { pattern, code, .. }| quote!(#pattern => #code,));
+    let statuses = arms.iter().map(|Arm { pattern, status, .. }| quote!(#pattern => #status,));
+    // An enum without variants has no value to match.
+    let this = if arms.is_empty() { quote!(*self) } else { quote!(self) };
     // The bound is spelled out at the name, where a missing `Display` is then reported.
-    let header = quote_spanned!(name.span()=> ::nanofaas::FunctionError for #name #type_generics);
+    let header = quote_spanned!(name.span()=> #krate::FunctionError for #name #type_generics);
     quote! {
         #[automatically_derived]
-        #[allow(clippy::match_same_arms, clippy::too_many_lines, reason = "one arm for each variant")]
+        #[allow(
+            deprecated, clippy::match_same_arms, clippy::too_many_lines,
+            reason = "one arm for each variant"
+        )]
         impl #impl_generics #header #where_clause {
-            fn code(&self) -> &str {
-                #codes
+            fn code(&self) -> &::core::primitive::str {
+                match #this { #(#codes)* }
             }
 
-            fn status(&self) -> u16 {
-                #statuses
+            fn status(&self) -> ::core::primitive::u16 {
+                match #this { #(#statuses)* }
             }
 
             fn source(&self) -> ::core::option::Option<&(dyn ::core::error::Error + 'static)> {
                 #[allow(unused_imports, reason = "which of the two is used depends on the type")]
-                use ::nanofaas::__private::{NoSource as _, WithSource as _};
-                (&::nanofaas::__private::Chain(self)).source_of()
+                use #krate::__private::{NoSource as _, WithSource as _};
+                (&#krate::__private::Chain(self)).source_of()
             }
         }
     }
@@ -118,7 +112,7 @@ fn implement(input: &DeriveInput, arms: &[(TokenStream, Answer)]) -> TokenStream
 
 /// `OUT_OF_STOCK` for `OutOfStock`, `HTTP_ERROR` for `HTTPError`, `ITEM2_GONE` for `Item2Gone`.
 fn screaming_snake_case(name: &str) -> String {
-    let characters: Vec<char> = name.trim_start_matches("r#").chars().collect();
+    let characters: Vec<char> = name.chars().collect();
     let mut text = String::new();
     for (n, character) in characters.iter().enumerate() {
         let previous = n.checked_sub(1).map(|n| characters[n]);
@@ -149,7 +143,6 @@ mod tests {
             ("HTTPError", "HTTP_ERROR"),
             ("Item2Gone", "ITEM2_GONE"),
             ("A", "A"),
-            ("r#Type", "TYPE"),
             ("Already_Snake", "ALREADY_SNAKE"),
         ] {
             assert_eq!(screaming_snake_case(name), code);

@@ -1,7 +1,7 @@
 //! The macros of nanofaas; use them through `nanofaas-sdk`, whose documentation has their examples.
 //!
-//! Each goes the same way: [`parse`] the tokens, check them into a [`model`], [`expand`] that into code;
-//! every mistake on the way is collected in [`errors`] and shown at once.
+//! Each goes the same way: [`parse`] the tokens, [`validate`] them into a [`model`], [`expand`] that into
+//! code; every mistake on the way is collected in [`errors`] and shown at once.
 
 mod errors;
 mod expand;
@@ -9,6 +9,7 @@ mod function_error;
 mod model;
 mod options;
 mod parse;
+mod validate;
 
 use proc_macro::TokenStream;
 
@@ -41,6 +42,8 @@ pub fn handler(options: TokenStream, item: TokenStream) -> TokenStream {
 /// The code is the variant's name in `SCREAMING_SNAKE_CASE`, the status 500;
 /// `#[response(status = 404, code = "..")]` on a variant changes either. On a struct the attribute
 /// stands above it. The message comes from the type's `Display`, which `thiserror` writes well.
+///
+/// Where nanofaas was renamed, `#[response(crate = path)]` above the enum or struct says where it is.
 #[proc_macro_derive(FunctionError, attributes(response))]
 pub fn function_error(item: TokenStream) -> TokenStream {
     function_error::derive(item.into()).into()

@@ -1,8 +1,8 @@
 //! Reads a function's signature and leaves its body unread: a half-typed body has its own error from
 //! the compiler, and needs no second one.
 
-use proc_macro2::TokenStream;
-use syn::parse::{Parse, ParseStream};
+use proc_macro2::{TokenStream, TokenTree};
+use syn::parse::{Parse, ParseStream, Parser};
 use syn::{Attribute, Signature, Visibility};
 
 pub(crate) struct Function {
@@ -18,4 +18,17 @@ impl Parse for Function {
         input.parse::<TokenStream>()?;
         Ok(Self { attributes, signature })
     }
+}
+
+/// The word that says what an item is, such as `struct`: enough to point at, where the whole item
+/// may fill a screen.
+pub(crate) fn kind(item: TokenStream) -> Option<TokenTree> {
+    let parser = |input: ParseStream<'_>| {
+        input.call(Attribute::parse_outer)?;
+        input.parse::<Visibility>()?;
+        let word = input.parse()?;
+        input.parse::<TokenStream>()?;
+        Ok(word)
+    };
+    parser.parse2(item).ok()
 }

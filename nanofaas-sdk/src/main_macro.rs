@@ -17,19 +17,36 @@ macro_rules! main {
         $crate::__main!($crate::__private::Option::None, |app| app);
     };
     (init = $init:expr $(,)?) => {
-        $crate::__main!($crate::__private::Option::None, |app| app.init($init));
+        $crate::__main!($crate::__private::Option::None, |app| $crate::__private::init(app, $init));
     };
-    ($handler:path $(,)?) => {
+    // An assignment is an expression too: a misspelt option must not be taken for a handler.
+    ($other:ident = $($rest:tt)*) => {
+        $crate::__main!(usage);
+    };
+    ($handler:expr $(,)?) => {
         $crate::__main!($crate::__private::Option::Some($crate::__private::named($handler)), |app| app);
     };
-    ($handler:path, init = $init:expr $(,)?) => {
-        $crate::__main!($crate::__private::Option::Some($crate::__private::named($handler)), |app| app.init($init));
+    ($handler:expr, init = $init:expr $(,)?) => {
+        $crate::__main!($crate::__private::Option::Some($crate::__private::named($handler)), |app| {
+            $crate::__private::init(app, $init)
+        });
+    };
+    ($($other:tt)*) => {
+        $crate::__main!(usage);
     };
 }
 
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __main {
+    (usage) => {
+        ::core::compile_error!(
+            "write `nanofaas::main!()`, `main!(my_crate::handle)`, `main!(init = connect)` or \
+             `main!(my_crate::handle, init = connect)`"
+        );
+        // Without it the compiler would also miss a `main`.
+        fn main() {}
+    };
     ($given:expr, $prepare:expr) => {
         fn main() -> ::std::process::ExitCode {
             const PROGRAM: $crate::__private::Program = $crate::__private::Program {

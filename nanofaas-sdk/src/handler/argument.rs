@@ -32,7 +32,8 @@ use crate::protocol::{Code, Failure};
     message = "`{Self}` cannot follow the input in a handler's arguments",
     label = "not a context argument",
     note = "only the first argument is read from the JSON input; the others are `nanofaas::Context`, `nanofaas::State<T>` or your own `nanofaas::FromContext`",
-    note = "if `{Self}` is the input, put it first; to take several values, put them in one `#[derive(serde::Deserialize)]` struct"
+    note = "if `{Self}` is the input, put `{Self}` first",
+    note = "to take several values, put them in one `#[derive(serde::Deserialize)]` struct"
 )]
 pub trait FromContext: Sized {
     /// Makes the argument. An error ends the invocation before the function runs, under the
@@ -43,6 +44,7 @@ pub trait FromContext: Sized {
     fn requirements(_requirements: &mut Requirements) {}
 }
 
+#[diagnostic::do_not_recommend]
 impl FromContext for Context {
     fn from_context(context: &Context) -> Result<Self> {
         Ok(context.clone())
@@ -75,8 +77,8 @@ pub struct Request<T = Value> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a handler's input",
     label = "not built from the JSON input",
-    note = "derive it: `#[derive(serde::Deserialize)] struct {Self} {{ .. }}`",
-    note = "the first argument is the input (any `Deserialize` type), `nanofaas::Request<T>`, `nanofaas::Context` or `nanofaas::State<T>`"
+    note = "derive it: `#[derive(serde::Deserialize)]` above `{Self}`, or above the type that it holds",
+    note = "the first argument is the input (any `Deserialize` type), `nanofaas::Request<T>`, `nanofaas::Context` or a `nanofaas::State<T>` whose `T` is `Clone + Send + Sync`"
 )]
 pub trait FromCall<M>: Sized {
     #[doc(hidden)]
@@ -113,7 +115,7 @@ impl<T: DeserializeOwned> FromCall<ViaRequest> for Request<T> {
 #[diagnostic::do_not_recommend]
 impl<T: FromContext> FromCall<ViaContext> for T {
     fn from_call(call: &CallInput) -> std::result::Result<Self, Rejection> {
-        other(call)
+        from_context(call)
     }
 
     fn requirements(requirements: &mut Requirements) {
@@ -131,21 +133,29 @@ pub struct CallInput(pub(crate) Call);
 #[derive(Debug)]
 pub struct Rejection(pub(crate) Failure);
 
-/// Makes the first argument.
+/// How an argument is made, and what it needs.
 #[doc(hidden)]
-pub fn first<T: FromCall<M>, M>(call: &CallInput) -> std::result::Result<T, Rejection> {
-    T::from_call(call)
+#[derive(Debug)]
+pub struct Source<T> {
+    pub read: fn(&CallInput) -> std::result::Result<T, Rejection>,
+    pub needs: fn(&mut Requirements),
 }
 
-/// What the first argument needs.
+/// Where the first argument comes from.
 #[doc(hidden)]
-pub fn first_requirements<T: FromCall<M>, M>(requirements: &mut Requirements) {
-    T::requirements(requirements);
+#[must_use]
+pub fn first<T: FromCall<M>, M>() -> Source<T> {
+    Source { read: T::from_call, needs: T::requirements }
 }
 
-/// Makes any other argument.
+/// Where any other argument comes from.
 #[doc(hidden)]
-pub fn other<T: FromContext>(call: &CallInput) -> std::result::Result<T, Rejection> {
+#[must_use]
+pub fn other<T: FromContext>() -> Source<T> {
+    Source { read: from_context, needs: T::requirements }
+}
+
+fn from_context<T: FromContext>(call: &CallInput) -> std::result::Result<T, Rejection> {
     T::from_context(&call.0.context).map_err(|error| Rejection(super::error::into_failure(&error)))
 }
 

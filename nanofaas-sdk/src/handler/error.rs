@@ -33,7 +33,8 @@ pub type Result<T = serde_json::Value, E = Error> = std::result::Result<T, E>;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an error a handler can return",
     label = "no error code and HTTP status are known for `{Self}`",
-    note = "add `#[derive(nanofaas::FunctionError)]` to `{Self}`, or return `nanofaas::Result<T>`, whose error takes any `std::error::Error` through `?`"
+    note = "if it is your type, add `#[derive(nanofaas::FunctionError)]` to `{Self}`",
+    note = "or return `nanofaas::Result<T>`, whose error takes any `std::error::Error` through `?`, and a text through `nanofaas::Error::msg(..)`"
 )]
 pub trait FunctionError: Display {
     /// What programs tell errors apart by, in `SCREAMING_SNAKE_CASE`.
@@ -131,6 +132,7 @@ impl fmt::Debug for Error {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl FunctionError for Error {
     fn code(&self) -> &str {
         &self.code

@@ -4,6 +4,7 @@
 mod argument;
 mod error;
 mod function;
+mod init;
 mod output;
 mod registry;
 mod requirements;
@@ -22,8 +23,10 @@ pub(crate) use registry::{find, select};
 
 pub(crate) mod private {
     //! What generated code names.
-    pub use super::argument::{CallInput, first, first_requirements, other};
+    pub use super::argument::{CallInput, Rejection, first, other};
     pub use super::error::{Chain, NoSource, WithSource};
-    pub use super::output::{failure, output};
+    pub use super::init::init;
+    pub use super::output::{failure, into_result, output, probe_ok};
     pub use super::registry::{CallFuture, CallOutcome, Kind, Registration};
+    pub use super::signature::run;
 }

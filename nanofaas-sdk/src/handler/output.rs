@@ -1,6 +1,7 @@
 //! What a handler's result becomes.
 
 use std::io::{self, Write};
+use std::marker::PhantomData;
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
@@ -10,6 +11,7 @@ use super::FunctionError;
 use super::argument::{CallInput, Rejection};
 use crate::invocation::{Head, Output};
 use crate::protocol::{Code, FUNCTION_HEADERS, Failure};
+use crate::schema::Probe;
 
 /// An output with a status and headers of the function's own choice.
 ///
@@ -103,6 +105,7 @@ pub trait IntoResult {
     fn into_result(self) -> Result<Self::Ok, Self::Err>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T, E> IntoResult for Result<T, E> {
     type Ok = T;
     type Err = E;
@@ -116,7 +119,7 @@ impl<T, E> IntoResult for Result<T, E> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a handler's output",
     label = "cannot be written as JSON",
-    note = "derive it: `#[derive(serde::Serialize)]`"
+    note = "derive it: `#[derive(serde::Serialize)]` above `{Self}`, or above the type that it holds"
 )]
 pub trait IntoOutput {
     #[doc(hidden)]
@@ -144,6 +147,20 @@ impl<T: Serialize> IntoOutput for Response<T> {
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Produced(pub(crate) Output);
+
+/// What the handler returned, as a [`Result`]. `T` and `E` are parameters so that they stay unknown
+/// where `R` is no `Result`, and the compiler has nothing more to say of them.
+#[doc(hidden)]
+pub fn into_result<R: IntoResult<Ok = T, Err = E>, T, E>(returned: R) -> Result<T, E> {
+    returned.into_result()
+}
+
+/// Asks for the schema of the handler's output.
+#[doc(hidden)]
+#[must_use]
+pub fn probe_ok<R, T, E>(_into_result: fn(R) -> Result<T, E>) -> Probe<T> {
+    Probe(PhantomData)
+}
 
 /// Turns the handler's value into the output.
 #[doc(hidden)]

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::argument::{CallInput, first, other};
+use super::argument::{CallInput, Rejection, first, other};
 use super::function::Body;
 use super::output::{failure, output};
-use super::registry::CallOutcome;
+use super::registry::{CallFuture, CallOutcome};
 use super::{FromCall, FromContext, FunctionError, IntoOutput, IntoResult, Requirements};
 
 /// A function that can serve invocations: `fn` or `async fn`, the input first, then up to five
@@ -16,6 +16,7 @@ use super::{FromCall, FromContext, FunctionError, IntoOutput, IntoResult, Requir
     message = "`{Self}` is not a handler",
     label = "not a function from an input to a `Result`",
     note = "a handler is `fn` or `async fn`: first the input (any `Deserialize` type), then `nanofaas::Context`, `nanofaas::State<T>` or your own `nanofaas::FromContext`; it returns `Result<T, E>` with `T: Serialize` and `E: nanofaas::FunctionError`",
+    note = "what an `async fn` holds across an `.await` must be `Send`",
     note = "write `#[nanofaas::handler]` above the function to learn which part does not fit"
 )]
 pub trait Handler<M>: Send + Sync + 'static {
@@ -45,6 +46,23 @@ where
     }
 }
 
+/// Runs an `async` handler: `start` reads its arguments and calls it, `finish` takes what it returns.
+///
+/// Both happen in the future that this returns, so that an argument which is slow to read, or
+/// panics, does so in the invocation's own task.
+#[doc(hidden)]
+pub fn run<Running: Future + Send + 'static>(
+    call: CallInput,
+    start: impl FnOnce(&CallInput) -> Result<Running, Rejection> + Send + 'static,
+    finish: impl FnOnce(Running::Output, &CallInput) -> CallOutcome + Send + 'static,
+) -> CallFuture {
+    Box::pin(async move {
+        let running = start(&call)?;
+        let result = running.await;
+        finish(result, &call)
+    })
+}
+
 macro_rules! handlers {
     ($([$($input:ident)? ; $($other:ident)*])*) => { $(
         impl<Function, Outcome, $($input, Via,)? $($other,)*> Handler<(Sync_, $($input, Via,)? $($other,)*)> for Function
@@ -56,7 +74,7 @@ macro_rules! handlers {
         {
             fn into_body(self) -> Body {
                 Body::Sync(Arc::new(move |call| {
-                    let result = self($(first::<$input, Via>(&call)?,)? $(other::<$other>(&call)?,)*);
+                    let result = self($((first::<$input, Via>().read)(&call)?,)? $((other::<$other>().read)(&call)?,)*);
                     finish(result, &call)
                 }))
             }
@@ -75,14 +93,15 @@ macro_rules! handlers {
             $($input: FromCall<Via> + Send,)?
             $($other: FromContext + Send,)*
         {
+            #[allow(unused_variables, reason = "a handler without arguments reads nothing")]
             fn into_body(self) -> Body {
                 let function = Arc::new(self);
                 Body::Async(Arc::new(move |call| {
                     let function = Arc::clone(&function);
-                    Box::pin(async move {
-                        let running = function($(first::<$input, Via>(&call)?,)? $(other::<$other>(&call)?,)*);
-                        finish(running.await, &call)
-                    })
+                    let start = move |call: &CallInput| {
+                        Ok(function($((first::<$input, Via>().read)(call)?,)? $((other::<$other>().read)(call)?,)*))
+                    };
+                    run(call, start, finish)
                 }))
             }
 

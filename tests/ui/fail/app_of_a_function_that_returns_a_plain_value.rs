@@ -1,0 +1,7 @@
+fn handle(item: String) -> String {
+    item
+}
+
+fn main() {
+    let _ = nanofaas::App::new(handle);
+}

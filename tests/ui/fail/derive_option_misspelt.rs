@@ -1,0 +1,10 @@
+#[derive(Debug, thiserror::Error, nanofaas::FunctionError)]
+enum OrderError {
+    #[error("no such item")]
+    #[response(stauts = 404)]
+    UnknownItem,
+}
+
+fn main() {
+    let _ = OrderError::UnknownItem;
+}

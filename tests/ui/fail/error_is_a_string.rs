@@ -1,0 +1,6 @@
+#[nanofaas::handler]
+fn handle(item: String) -> Result<u32, String> {
+    Err(item)
+}
+
+fn main() {}

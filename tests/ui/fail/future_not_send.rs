@@ -1,0 +1,12 @@
+use std::rc::Rc;
+
+use nanofaas::Result;
+
+#[nanofaas::handler]
+async fn handle(item: String) -> Result<usize> {
+    let shared = Rc::new(item);
+    std::future::ready(()).await;
+    Ok(shared.len())
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use nanofaas::Result;
+use serde::Serialize;
+
+#[nanofaas::handler]
+fn handle(item: String) -> Result<impl Serialize> {
+    Ok(item)
+}
+
+fn main() {}

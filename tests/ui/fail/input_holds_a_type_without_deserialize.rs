@@ -1,0 +1,10 @@
+use nanofaas::Result;
+
+struct Order;
+
+#[nanofaas::handler]
+fn handle(orders: Vec<Order>) -> Result<usize> {
+    Ok(orders.len())
+}
+
+fn main() {}

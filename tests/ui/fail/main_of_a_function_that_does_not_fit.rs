@@ -1,0 +1,5 @@
+fn handle(item: String) -> String {
+    item
+}
+
+nanofaas::main!(handle);

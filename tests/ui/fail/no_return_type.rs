@@ -1,0 +1,6 @@
+#[nanofaas::handler]
+fn handle(item: String) {
+    println!("{item}");
+}
+
+fn main() {}

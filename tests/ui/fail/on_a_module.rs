@@ -1,0 +1,4 @@
+#[nanofaas::handler]
+mod handlers {}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use nanofaas::Result;
+
+#[nanofaas::handler]
+pub struct Order {
+    pub item: String,
+}
+
+fn main() {
+    let _: Result<Order> = Ok(Order { item: String::new() });
+}

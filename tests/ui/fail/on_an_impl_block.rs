@@ -1,0 +1,10 @@
+struct Shop;
+
+#[nanofaas::handler]
+impl Shop {
+    fn handle() {}
+}
+
+fn main() {
+    Shop::handle();
+}

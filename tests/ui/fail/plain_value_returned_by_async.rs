@@ -1,0 +1,6 @@
+#[nanofaas::handler]
+async fn handle(item: String) -> Option<String> {
+    Some(item)
+}
+
+fn main() {}
