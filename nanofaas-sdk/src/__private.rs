@@ -7,7 +7,6 @@ pub use std::result::Result;
 
 pub use inventory;
 
-pub use crate::cli::{Program, main, named};
+pub use crate::cli::{Program, main};
 pub use crate::handler::private::*;
-pub use crate::handler::{FromCall, FromContext, IntoResult, Requirements};
 pub use crate::schema::{HandlerSchema, Probe, SchemaOf, WithSchema, WithoutSchema};

@@ -1,6 +1,5 @@
 //! The plain API: a handler and what it needs, and three ways to serve it.
 
-use std::any::TypeId;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -12,7 +11,7 @@ use tokio::net::TcpListener;
 use crate::config::Config;
 use crate::context::States;
 use crate::event_loop::StallGuard;
-use crate::handler::{Error, Function, FunctionError, Handler, find};
+use crate::handler::{Function, Handler, Init, StateMaker, find};
 use crate::service::Service;
 use crate::start_error::StartError;
 use crate::{cli, service};
@@ -39,22 +38,12 @@ use crate::{cli, service};
 pub struct App {
     pub(crate) function: Function,
     pub(crate) states: States,
-    pub(crate) init: Option<Init>,
+    pub(crate) init: Option<StateMaker>,
     pub(crate) on_shutdown: Option<OnShutdown>,
     pub(crate) config: Option<Config>,
 }
 
-/// Makes the state before the first invocation.
-pub(crate) struct Init {
-    pub(crate) provides: TypeId,
-    pub(crate) run: Box<dyn FnOnce() -> Boxed<Result<Provide, Error>> + Send>,
-}
-
-type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
-
-/// Puts a value where the handlers find it.
-pub(crate) type Provide = Box<dyn FnOnce(&mut States) + Send>;
-pub(crate) type OnShutdown = Box<dyn FnOnce() -> Boxed<()> + Send>;
+pub(crate) type OnShutdown = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
 impl App {
     /// Serves `handler`: a `fn` or an `async fn` from an input to a `Result`.
@@ -83,20 +72,8 @@ impl App {
     /// Makes the state when the process starts and before `/health` answers 200: cold work never
     /// falls on the first caller. An error ends the process with exit code 1.
     #[must_use]
-    pub fn init<T, E, F, R>(mut self, init: F) -> Self
-    where
-        T: Clone + Send + Sync + 'static,
-        E: FunctionError + Into<Error>,
-        F: FnOnce() -> R + Send + 'static,
-        R: Future<Output = Result<T, E>> + Send,
-    {
-        let run = move || -> Boxed<Result<Provide, Error>> {
-            Box::pin(async move {
-                let value = init().await.map_err(Into::into)?;
-                Ok(Box::new(move |states: &mut States| states.insert(value)) as Provide)
-            })
-        };
-        self.init = Some(Init { provides: TypeId::of::<T>(), run: Box::new(run) });
+    pub fn init<M>(mut self, init: impl Init<M>) -> Self {
+        self.init = Some(init.into_maker());
         self
     }
 

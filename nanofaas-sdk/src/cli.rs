@@ -9,9 +9,9 @@ use std::process::ExitCode;
 use bytes::Bytes;
 
 use crate::app::App;
-use crate::config::{Config, ConfigError};
+use crate::config::Config;
 use crate::event_loop;
-use crate::handler::{Function, find, select};
+use crate::handler::{Function, select};
 use crate::invocation::{Answer, Invocation};
 use crate::runtime::process_began;
 use crate::service::{self, Service};
@@ -68,7 +68,9 @@ fn chosen(given: Option<App>, asked: Option<&str>) -> Result<App, String> {
         None => select(asked).map(|chosen| App::of(Function::registered(chosen))).map_err(|error| error.to_string()),
         Some(app) => match asked.filter(|asked| *asked != app.function.name) {
             None => Ok(app),
-            Some(asked) => Err(format!("FUNCTION_HANDLER is `{asked}`, but this binary serves `{}` alone", app.function.name)),
+            Some(asked) => {
+                Err(format!("FUNCTION_HANDLER is `{asked}`, but this binary serves `{}` alone", app.function.name))
+            }
         },
     }
 }
@@ -205,17 +207,4 @@ fn fail(code: u8, message: &str) -> ExitCode {
         eprintln!("error: {line}");
     }
     ExitCode::from(code)
-}
-
-/// `main!(path)`: the function itself, also where its crate is only linked because of this name.
-#[doc(hidden)]
-pub fn named<M, H: crate::Handler<M>>(handler: H) -> App {
-    let _ = find(std::any::type_name::<H>());
-    App::new(handler)
-}
-
-impl From<ConfigError> for String {
-    fn from(error: ConfigError) -> Self {
-        error.to_string()
-    }
 }

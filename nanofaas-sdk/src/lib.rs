@@ -26,8 +26,8 @@ pub use app::App;
 pub use config::{Config, ConfigError, VARIABLES, Variable};
 pub use context::{Context, Details};
 pub use handler::{
-    Error, FromCall, FromContext, FunctionError, Handler, IntoOutput, IntoResult, Request, Requirements, Response,
-    Result, State,
+    Error, FromCall, FromContext, FunctionError, Handler, Init, IntoOutput, IntoResult, Request, Requirements,
+    Response, Result, State,
 };
 pub use nanofaas_macros::{FunctionError, handler};
 pub use serde_json::{Map, Value, json};

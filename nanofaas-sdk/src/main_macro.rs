@@ -17,19 +17,17 @@ macro_rules! main {
         $crate::__main!($crate::__private::Option::None, |app| app);
     };
     (init = $init:expr $(,)?) => {
-        $crate::__main!($crate::__private::Option::None, |app| $crate::__private::init(app, $init));
+        $crate::__main!($crate::__private::Option::None, |app| app.init($init));
     };
     // An assignment is an expression too: a misspelt option must not be taken for a handler.
     ($other:ident = $($rest:tt)*) => {
         $crate::__main!(usage);
     };
     ($handler:expr $(,)?) => {
-        $crate::__main!($crate::__private::Option::Some($crate::__private::named($handler)), |app| app);
+        $crate::__main!($crate::__private::Option::Some($crate::App::new($handler)), |app| app);
     };
     ($handler:expr, init = $init:expr $(,)?) => {
-        $crate::__main!($crate::__private::Option::Some($crate::__private::named($handler)), |app| {
-            $crate::__private::init(app, $init)
-        });
+        $crate::__main!($crate::__private::Option::Some($crate::App::new($handler)), |app| { app.init($init) });
     };
     ($($other:tt)*) => {
         $crate::__main!(usage);

@@ -7,9 +7,10 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use crate::app::{App, Init, OnShutdown};
+use crate::app::{App, OnShutdown};
 use crate::config::Config;
 use crate::context::States;
+use crate::handler::StateMaker;
 use crate::metrics::Metrics;
 use crate::runtime::{Drained, Runtime};
 use crate::server::{self, Server};
@@ -22,7 +23,7 @@ const LAST_ANSWERS: Duration = Duration::from_millis(500);
 pub(crate) struct Service {
     pub(crate) server: Server,
     states: States,
-    init: Option<Init>,
+    init: Option<StateMaker>,
     on_shutdown: Option<OnShutdown>,
 }
 
@@ -81,7 +82,7 @@ impl Service {
     }
 }
 
-async fn initialise(runtime: Arc<Runtime>, mut states: States, init: Option<Init>) -> Result<(), StartError> {
+async fn initialise(runtime: Arc<Runtime>, mut states: States, init: Option<StateMaker>) -> Result<(), StartError> {
     if let Some(init) = init {
         let handle = tokio::runtime::Handle::current();
         // On a thread of its own: health checks are answered while it works, even if it blocks.

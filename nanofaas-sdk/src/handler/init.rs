@@ -1,11 +1,15 @@
 //! What makes the state when a process starts.
 
-use super::{Error, FunctionError};
-use crate::app::App;
+use std::any::TypeId;
+use std::fmt;
+use std::pin::Pin;
 
-/// A function for `nanofaas::main!(init = connect)`. This trait only puts the bounds of
-/// [`App::init`] into one sentence, where the compiler would say each in its own way.
-#[doc(hidden)]
+use super::{Error, FunctionError};
+use crate::context::States;
+
+/// A function that makes a handler's state: an `async fn` without arguments that returns a `Result`.
+///
+/// `M` is inferred.
 #[diagnostic::on_unimplemented(
     message = "`init` takes an `async fn` without arguments that returns a `Result`",
     label = "this is `{Self}`",
@@ -13,7 +17,27 @@ use crate::app::App;
     note = "`S` is `Clone + Send + Sync`, as an `Arc` is; an error type of your own derives `thiserror::Error` and `nanofaas::FunctionError`"
 )]
 pub trait Init<M> {
-    fn add_to(self, app: App) -> App;
+    #[doc(hidden)]
+    fn into_maker(self) -> StateMaker;
+}
+
+/// An init function with its types erased.
+#[doc(hidden)]
+pub struct StateMaker {
+    /// The type that it makes.
+    pub(crate) provides: TypeId,
+    pub(crate) run: Box<dyn FnOnce() -> Making + Send>,
+}
+
+type Making = Pin<Box<dyn Future<Output = Result<Provide, Error>> + Send>>;
+
+/// Puts a value where the handlers find it.
+pub(crate) type Provide = Box<dyn FnOnce(&mut States) + Send>;
+
+impl fmt::Debug for StateMaker {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("StateMaker").finish_non_exhaustive()
+    }
 }
 
 #[diagnostic::do_not_recommend]
@@ -24,13 +48,13 @@ where
     T: Clone + Send + Sync + 'static,
     E: FunctionError + Into<Error>,
 {
-    fn add_to(self, app: App) -> App {
-        app.init(self)
+    fn into_maker(self) -> StateMaker {
+        let run = move || -> Making {
+            Box::pin(async move {
+                let value = self().await.map_err(Into::into)?;
+                Ok(Box::new(move |states: &mut States| states.insert(value)) as Provide)
+            })
+        };
+        StateMaker { provides: TypeId::of::<T>(), run: Box::new(run) }
     }
-}
-
-/// Lets `init` make the state of the app.
-#[doc(hidden)]
-pub fn init<M, F: Init<M>>(app: App, init: F) -> App {
-    init.add_to(app)
 }

@@ -57,9 +57,8 @@ impl Reading {
     /// The next part, without its trailers; `None` at the end.
     async fn part(&mut self) -> Result<Option<Bytes>, Failure> {
         while let Some(frame) = self.body.frame().await {
-            let frame = frame.map_err(|error| {
-                Failure::new(Code::InvalidRequest, format!("the body could not be read: {error}"))
-            })?;
+            let frame = frame
+                .map_err(|error| Failure::new(Code::InvalidRequest, format!("the body could not be read: {error}")))?;
             if let Ok(part) = frame.into_data() {
                 self.length += part.len() as u64;
                 return Ok(Some(part));
