@@ -40,7 +40,7 @@ async fn handle(input: Value, context: Context) -> Result<Response<Value>> {
     if input["context"] == true {
         return Ok(Response::new(json!({ "context": describe(&context) })));
     }
-    Ok(respond(input))
+    Ok(respond(&input))
 }
 
 fn milliseconds(input: &Value, key: &str) -> Option<Duration> {
@@ -80,8 +80,8 @@ fn describe(context: &Context) -> Value {
 }
 
 /// The echo, with the status and headers that were asked for.
-fn respond(input: Value) -> Response<Value> {
-    let asked = input["respond"].clone();
+fn respond(input: &Value) -> Response<Value> {
+    let asked = &input["respond"];
     let mut response = Response::new(json!({ "echo": input }));
     if !asked.is_object() {
         return response;
