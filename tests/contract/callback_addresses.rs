@@ -112,8 +112,8 @@ fn what_is_no_http_url_is_refused_before_the_function_runs() {
     ] {
         assert_eq!(with_url(&hello, url), refused(), "{url}");
     }
-    assert!(hello.log_lines(|line| line["message"] == "invocation").is_empty());
     hello.stop();
+    assert!(hello.log_lines(|line| line["message"] == "invocation").is_empty());
     assert!(plane.completions().is_empty(), "{:#?}", plane.completions());
 }
 

@@ -153,12 +153,13 @@ fn a_head_that_is_too_long_is_refused_and_does_not_end_the_process() {
 
 #[test]
 fn two_different_lengths_are_no_request() {
-    let probe = Function::start("probe", &[]);
+    let mut probe = Function::start("probe", &[]);
     let mut connection = probe.connect();
     connection.send(
         b"POST /invoke HTTP/1.1\r\nhost: f\r\nx-execution-id: e-1\r\ncontent-length: 2\r\ncontent-length: 13\r\n\r\n\
           {}{\"input\":1}",
     );
     assert!(connection.answer().is_none_or(|answer| answer.status == 400));
+    probe.stop();
     assert!(probe.log_lines(|line| line["message"] == "invocation").is_empty());
 }

@@ -43,6 +43,14 @@ impl Log {
         }
     }
 
+    /// Waits until the process has closed its log.
+    pub(crate) fn wait_for_end(&self) {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let (lines, _) =
+            self.changed.wait_timeout_while(lines, PATIENCE, |lines| !lines.1).unwrap_or_else(PoisonError::into_inner);
+        assert!(lines.1, "the log stays open");
+    }
+
     /// The lines so far.
     pub(crate) fn lines(&self) -> Vec<String> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).0.clone()

@@ -146,7 +146,7 @@ impl Function {
         assert!(status.expect("kill").success(), "the process is gone");
     }
 
-    /// Waits for the process's end.
+    /// Waits for the process's end and for the last line of its log.
     ///
     /// # Panics
     ///
@@ -156,6 +156,7 @@ impl Function {
         let until = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.child.try_wait().expect("a child's status") {
+                self.log.wait_for_end();
                 return status;
             }
             assert!(Instant::now() < until, "the function did not end; its log: {:#?}", self.log());
