@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Client, Url};
 
 use super::retry::{pause, retry_after};
@@ -40,13 +40,13 @@ impl Delivery {
     pub(super) fn new(target: &Target, context: &Context, body: Bytes) -> Self {
         let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
         for (name, value) in [
-            (TRACE_ID, &context.trace_id),
-            (TRACEPARENT, &context.traceparent),
-            (DISPATCH_ATTEMPT, &context.dispatch_attempt),
+            (&TRACE_ID, &context.trace_id),
+            (&TRACEPARENT, &context.traceparent),
+            (&DISPATCH_ATTEMPT, &context.dispatch_attempt),
         ] {
             // A value that came in a header can leave in one.
             if let Some(value) = value.as_deref().and_then(|value| HeaderValue::from_bytes(value.as_bytes()).ok()) {
-                headers.insert(HeaderName::from_static(name), value);
+                headers.insert(name, value);
             }
         }
         Self { execution_id: context.execution_id.clone(), url: target.url().clone(), headers, body }

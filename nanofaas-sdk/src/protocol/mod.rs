@@ -8,26 +8,28 @@ mod completion;
 mod failure;
 mod strict;
 
+use http::HeaderName;
+
 pub(crate) use body::RequestBody;
 pub(crate) use completion::completion_body;
 pub(crate) use failure::{Code, Failure};
 
 /// Identity of an invocation; falls back to `EXECUTION_ID`.
-pub(crate) const EXECUTION_ID: &str = "x-execution-id";
+pub(crate) static EXECUTION_ID: HeaderName = HeaderName::from_static("x-execution-id");
 /// The caller's trace; falls back to `TRACE_ID`.
-pub(crate) const TRACE_ID: &str = "x-trace-id";
+pub(crate) static TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
 /// Where the end of the invocation is reported; falls back to `CALLBACK_URL`.
-pub(crate) const CALLBACK_URL: &str = "x-callback-url";
+pub(crate) static CALLBACK_URL: HeaderName = HeaderName::from_static("x-callback-url");
 /// Which try of the control plane this is; echoed on the callback.
-pub(crate) const DISPATCH_ATTEMPT: &str = "x-dispatch-attempt";
+pub(crate) static DISPATCH_ATTEMPT: HeaderName = HeaderName::from_static("x-dispatch-attempt");
 /// W3C trace context, passed on to the callback.
-pub(crate) const TRACEPARENT: &str = "traceparent";
+pub(crate) static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// `true` on the first answer of a process.
-pub(crate) const COLD_START: &str = "x-cold-start";
+pub(crate) static COLD_START: HeaderName = HeaderName::from_static("x-cold-start");
 /// Milliseconds from start to readiness, beside [`COLD_START`].
-pub(crate) const INIT_DURATION_MS: &str = "x-init-duration-ms";
+pub(crate) static INIT_DURATION_MS: HeaderName = HeaderName::from_static("x-init-duration-ms");
 /// `true` when status and headers are the function's own.
-pub(crate) const FUNCTION_STATUS: &str = "x-nanofaas-function-status";
+pub(crate) static FUNCTION_STATUS: HeaderName = HeaderName::from_static("x-nanofaas-function-status");
 
 /// The headers a function may set on its answer; all others are dropped.
 pub(crate) const FUNCTION_HEADERS: [&str; 8] = [

@@ -1,6 +1,6 @@
 //! What the headers of a request say, with the environment behind them.
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 use crate::callback::Target;
 use crate::config::Config;
@@ -20,11 +20,11 @@ impl Head {
     pub(super) fn read(headers: &HeaderMap, config: &Config) -> Result<Self, Failure> {
         let or = |sent: Option<String>, configured: &Option<String>| sent.or_else(|| configured.clone());
         Ok(Self {
-            execution_id: or(text(headers, EXECUTION_ID)?, &config.execution_id),
-            trace_id: or(text(headers, TRACE_ID)?, &config.trace_id),
-            traceparent: text(headers, TRACEPARENT)?,
-            dispatch_attempt: text(headers, DISPATCH_ATTEMPT)?,
-            callback_url: or(text(headers, CALLBACK_URL)?, &config.callback_url),
+            execution_id: or(text(headers, &EXECUTION_ID)?, &config.execution_id),
+            trace_id: or(text(headers, &TRACE_ID)?, &config.trace_id),
+            traceparent: text(headers, &TRACEPARENT)?,
+            dispatch_attempt: text(headers, &DISPATCH_ATTEMPT)?,
+            callback_url: or(text(headers, &CALLBACK_URL)?, &config.callback_url),
         })
     }
 
@@ -39,7 +39,7 @@ impl Head {
 }
 
 /// A header's value, trimmed; blank is absent.
-fn text(headers: &HeaderMap, name: &str) -> Result<Option<String>, Failure> {
+fn text(headers: &HeaderMap, name: &HeaderName) -> Result<Option<String>, Failure> {
     let Some(value) = headers.get(name) else { return Ok(None) };
     match std::str::from_utf8(value.as_bytes()) {
         Ok(value) => Ok(present(value).map(str::to_owned)),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 
 use crate::invocation::{Answer, Outcome};
@@ -41,7 +41,7 @@ fn ended(outcome: Outcome) -> Response {
     let headers = response.headers_mut();
     // The first of a name replaces the standard one, and several of one name all stay.
     headers.extend(head.headers);
-    headers.insert(HeaderName::from_static(FUNCTION_STATUS), TRUE);
+    headers.insert(&FUNCTION_STATUS, TRUE);
     response
 }
 
@@ -55,8 +55,8 @@ fn failure(failure: &Failure) -> Response {
 }
 
 fn mark_cold(headers: &mut HeaderMap, init: Duration) {
-    headers.insert(HeaderName::from_static(COLD_START), TRUE);
-    headers.insert(HeaderName::from_static(INIT_DURATION_MS), whole(init.as_millis()));
+    headers.insert(&COLD_START, TRUE);
+    headers.insert(&INIT_DURATION_MS, whole(init.as_millis()));
 }
 
 fn whole(number: u128) -> HeaderValue {
