@@ -47,7 +47,9 @@ fn the_table_of_variables_is_the_codes_own() {
 
 #[test]
 fn links_inside_the_documentation_lead_somewhere() {
-    for file in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/contract.md", "docs/handlers.md", "docs/operation.md"] {
+    for file in
+        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/contract.md", "docs/handlers.md", "docs/operation.md"]
+    {
         let text = read(file);
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             if link.starts_with("http") {
@@ -115,7 +117,12 @@ fn run_file(file: &str) -> usize {
         let printed = run(command, server.as_ref());
         let printed: Vec<_> = printed.lines().map(str::trim_end).collect();
         let expected: Vec<_> = expected.iter().map(|line| line.trim_end()).collect();
-        assert!(fits(&printed, &expected), "{file}: `{command}` printed\n{}\nand not\n{}", printed.join("\n"), expected.join("\n"));
+        assert!(
+            fits(&printed, &expected),
+            "{file}: `{command}` printed\n{}\nand not\n{}",
+            printed.join("\n"),
+            expected.join("\n")
+        );
     }
     steps.len()
 }

@@ -14,6 +14,11 @@ async fn greet(name: String, State(greeting): State<&'static str>, context: Cont
     Ok(format!("{greeting}, {name} ({})", context.execution_id))
 }
 
+#[allow(
+    clippy::needless_pass_by_value,
+    clippy::unnecessary_wraps,
+    reason = "a handler owns its input and returns a `Result`"
+)]
 fn shout(name: String) -> Result<String> {
     Ok(name.to_uppercase())
 }

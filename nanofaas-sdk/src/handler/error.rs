@@ -165,9 +165,9 @@ fn chain(error: &(impl FunctionError + ?Sized)) -> String {
 
 /// The failure that an author's error becomes.
 pub(super) fn into_failure(error: &impl FunctionError) -> Failure {
-    let status = error.status();
+    let (code, status) = (error.code(), error.status());
     Failure {
-        code: error.code().to_owned().into(),
+        code: if code.trim().is_empty() { Code::HandlerError.as_str().into() } else { code.to_owned().into() },
         status: if (400..600).contains(&status) { status } else { Code::HandlerError.status() },
         message: error.to_string(),
         log: Some(chain(error)),
@@ -236,5 +236,10 @@ mod tests {
             assert_eq!(into_failure(&Error::msg("x").status(status)).status, 500);
         }
         assert_eq!(into_failure(&Error::new("GONE", "x").status(410)).status, 410);
+    }
+
+    #[test]
+    fn an_error_without_a_code_has_the_standard_one() {
+        assert_eq!(into_failure(&Error::new(" ", "x")).code, "HANDLER_ERROR");
     }
 }
