@@ -1,7 +1,7 @@
 //! The macros of nanofaas; use them through `nanofaas-sdk`, whose documentation has their examples.
 //!
-//! Each goes the same way: [`parse`] the tokens, [`validate`] them into a [`model`], [`expand`] that into
-//! code; every mistake on the way is collected in [`errors`] and shown at once.
+//! Each goes the same way: `parse` the tokens, `validate` them into a `model`, `expand` that into
+//! code; every mistake on the way is collected in `errors` and shown at once.
 
 mod errors;
 mod expand;
