@@ -12,7 +12,8 @@ use crate::app::App;
 use crate::config::Config;
 use crate::event_loop;
 use crate::handler::{Function, select};
-use crate::invocation::{Answer, Invocation};
+use crate::invocation::{Answer, Caller, Invocation};
+use crate::protocol::RequestBody;
 use crate::runtime::process_began;
 use crate::service::{self, Service};
 use crate::shutdown::Signals;
@@ -138,16 +139,12 @@ async fn invoke(app: App, input: Input) -> ExitCode {
         return refuse(&error);
     }
     let config = service.config();
-    let invocation = Invocation {
-        execution_id: config.execution_id.clone().unwrap_or_else(|| "local".to_owned()),
+    let caller = Caller {
+        execution_id: Some(config.execution_id.clone().unwrap_or_else(|| "local".to_owned())),
         trace_id: config.trace_id.clone(),
-        traceparent: None,
-        dispatch_attempt: None,
-        input,
-        metadata: serde_json::Map::new(),
-        headers: serde_json::Map::new(),
-        callback: None,
+        ..Caller::default()
     };
+    let invocation = Invocation::new(caller, RequestBody { input, ..RequestBody::default() }, None);
     let runtime = service.runtime().clone();
     let outcome = match runtime.invoke(invocation).await {
         Answer::Ended { outcome, .. } => outcome,

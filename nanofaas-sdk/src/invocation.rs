@@ -6,27 +6,35 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 
 use crate::callback::Target;
 use crate::context::Context;
-use crate::protocol::Failure;
+use crate::protocol::{Failure, RequestBody};
 use crate::runtime::Hold;
 
 /// What a platform asks the runtime to do.
 #[derive(Debug)]
 pub(crate) struct Invocation {
-    pub(crate) execution_id: String,
+    pub(crate) caller: Caller,
+    pub(crate) body: RequestBody,
+    /// Where the end is reported; `None` reports nowhere.
+    pub(crate) callback: Option<Target>,
+}
+
+/// On whose behalf: the ids that every log line and the callback carry.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Caller {
+    /// Absent only where the request is refused for that.
+    pub(crate) execution_id: Option<String>,
     pub(crate) trace_id: Option<String>,
     pub(crate) traceparent: Option<String>,
     pub(crate) dispatch_attempt: Option<String>,
-    /// JSON text.
-    pub(crate) input: Bytes,
-    pub(crate) metadata: Map<String, Value>,
-    /// The original caller's headers, as newer control planes send them.
-    pub(crate) headers: Map<String, Value>,
-    /// Where the end is reported; `None` reports nowhere.
-    pub(crate) callback: Option<Target>,
+}
+
+impl Invocation {
+    pub(crate) fn new(caller: Caller, body: RequestBody, callback: Option<Target>) -> Self {
+        Self { caller, body, callback }
+    }
 }
 
 /// An admitted invocation in the hands of an executor.

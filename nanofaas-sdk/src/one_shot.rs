@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::callback::Target;
 use crate::config::{Config, ConfigError};
 use crate::context::{Cancel, Context, Details, States};
-use crate::invocation::Invocation;
+use crate::invocation::{Caller, Invocation};
 use crate::protocol::{Code, Failure, RequestBody};
 use crate::runtime::Runtime;
 use crate::service::Service;
@@ -44,23 +44,15 @@ fn read(config: &Config) -> Result<Invocation, ConfigError> {
     let base = config.callback_url.as_deref().unwrap_or_default();
     let target =
         Target::new(base, &execution_id, &config.callback_policy).map_err(|failure| wrong("CALLBACK_URL", failure))?;
-    Ok(Invocation {
-        execution_id,
-        trace_id: config.trace_id.clone(),
-        traceparent: None,
-        dispatch_attempt: None,
-        input: body.input,
-        metadata: body.metadata,
-        headers: body.headers,
-        callback: Some(target),
-    })
+    let caller = Caller { execution_id: Some(execution_id), trace_id: config.trace_id.clone(), ..Caller::default() };
+    Ok(Invocation::new(caller, body, Some(target)))
 }
 
 /// The control plane learns of an execution that never began, too.
 async fn report_failed_start(runtime: &Runtime, invocation: Invocation, error: &StartError) {
     let Some(target) = invocation.callback else { return };
-    let details =
-        Details { execution_id: invocation.execution_id, trace_id: invocation.trace_id, ..Details::default() };
+    let Caller { execution_id, trace_id, .. } = invocation.caller;
+    let details = Details { execution_id: execution_id.unwrap_or_default(), trace_id, ..Details::default() };
     let context = Context::of(details, None, States::default(), std::sync::Arc::<Cancel>::default());
     let failure = Failure::new(Code::Startup, error.to_string());
     runtime.report(target, &context, &Err(failure)).await;

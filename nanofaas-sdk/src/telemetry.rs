@@ -9,7 +9,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, fmt};
 
 use crate::context::Context;
-use crate::invocation::Outcome;
+use crate::invocation::{Caller, Outcome};
 use crate::panic;
 use crate::protocol::Failure;
 
@@ -73,14 +73,11 @@ pub(crate) fn log_invocation(context: &Context, outcome: &Outcome, duration: Dur
 }
 
 /// The line of a request that was turned away before the function.
-pub(crate) fn log_refusal(
-    execution_id: Option<&str>,
-    trace_id: Option<&str>,
-    attempt: Option<&str>,
-    failure: &Failure,
-) {
+pub(crate) fn log_refusal(caller: &Caller, failure: &Failure) {
     let Failure { code, status, .. } = failure;
     let (code, error) = (code.as_ref(), failure.log_text());
+    let execution_id = caller.execution_id.as_deref();
+    let (trace_id, attempt) = (caller.trace_id.as_deref(), caller.dispatch_attempt.as_deref());
     tracing::warn!(target: "nanofaas", execution_id, trace_id, attempt, status, code, error, "invocation refused");
 }
 

@@ -12,13 +12,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use crate::callback::{Outbox, Target};
+use crate::callback::{Outbox, Reservation, Target};
 use crate::config::Config;
 use crate::context::{Cancel, Context, Details, States};
 use crate::executor::Executor;
-use crate::invocation::{Answer, Call, Invocation, Outcome, RunId};
+use crate::invocation::{Answer, Call, Caller, Invocation, Outcome, RunId};
 use crate::metrics::Metrics;
 use crate::protocol::{Code, Failure};
+use crate::telemetry;
 
 use admission::Admission;
 pub(crate) use admission::Hold;
@@ -67,11 +68,22 @@ impl Runtime {
     ///
     /// When the returned future is dropped because the client went away, an invocation with a
     /// callback runs on and one without is cancelled.
-    pub(crate) async fn invoke(&self, invocation: Invocation) -> Answer {
-        match self.admit(invocation).await {
-            Ok((run, cold_start)) => Answer::Ended { outcome: run.await, cold_start },
-            Err(failure) => Answer::Refused(failure),
+    pub(crate) async fn invoke(&self, mut invocation: Invocation) -> Answer {
+        let cancel = Arc::<Cancel>::default();
+        match self.admit(&mut invocation, &cancel).await {
+            Ok((hold, reservation)) => {
+                let (run, cold_start) = self.start(invocation, cancel, hold, reservation);
+                Answer::Ended { outcome: run.await, cold_start }
+            }
+            Err(failure) => self.refuse(&invocation.caller, failure),
         }
+    }
+
+    /// Counts and logs a request that is turned away before the function.
+    pub(crate) fn refuse(&self, caller: &Caller, failure: Failure) -> Answer {
+        self.metrics.refused(&failure.code);
+        telemetry::log_refusal(caller, &failure);
+        Answer::Refused(failure)
     }
 
     /// Whether an invocation would be let in now, apart from capacity.
@@ -83,47 +95,58 @@ impl Runtime {
         }
     }
 
-    async fn admit(&self, invocation: Invocation) -> Result<(Run, Option<Duration>), Failure> {
+    async fn admit(
+        &self,
+        invocation: &mut Invocation,
+        cancel: &Arc<Cancel>,
+    ) -> Result<(Hold, Option<Reservation>), Failure> {
         self.check_open()?;
         // The callback's place comes first: to wait for it must not keep a slot of the function.
-        let reservation = match invocation.callback {
+        let reservation = match invocation.callback.take() {
             Some(target) => Some(self.outbox.reserve(target).await?),
             None => None,
         };
-        let cancel: Arc<Cancel> = Arc::default();
+        let Caller { execution_id, dispatch_attempt, .. } = &invocation.caller;
         let id = RunId {
-            execution_id: invocation.execution_id.as_str().into(),
-            dispatch_attempt: invocation.dispatch_attempt.as_deref().map(Into::into),
+            execution_id: execution_id.as_deref().unwrap_or_default().into(),
+            dispatch_attempt: dispatch_attempt.as_deref().map(Into::into),
         };
-        let hold = self.admission.admit(id, Arc::clone(&cancel))?;
+        let hold = self.admission.admit(id, Arc::clone(cancel))?;
         // The wait for the callback's place may have outlasted the process's readiness.
         self.check_open()?;
+        Ok((hold, reservation))
+    }
 
+    fn start(
+        &self,
+        Invocation { caller, body, .. }: Invocation,
+        cancel: Arc<Cancel>,
+        hold: Hold,
+        reservation: Option<Reservation>,
+    ) -> (Run, Option<Duration>) {
         let cold_start = self.cold.swap(false, Ordering::Relaxed);
         if cold_start {
             self.metrics.cold_start();
         }
         let started = Instant::now();
-        let deadline = started + self.timeout;
         let details = Details {
-            execution_id: invocation.execution_id,
-            trace_id: invocation.trace_id,
-            traceparent: invocation.traceparent,
-            dispatch_attempt: invocation.dispatch_attempt,
-            metadata: invocation.metadata,
-            headers: invocation.headers,
+            execution_id: caller.execution_id.unwrap_or_default(),
+            trace_id: caller.trace_id,
+            traceparent: caller.traceparent,
+            dispatch_attempt: caller.dispatch_attempt,
+            metadata: body.metadata,
+            headers: body.headers,
             cold_start,
         };
         let states = self.states.get().cloned().unwrap_or_default();
-        let context = Context::of(details, Some(deadline), states, cancel);
-        let call =
-            Call { context: context.clone(), input: invocation.input, output_limit: self.output_limit, _hold: hold };
+        let context = Context::of(details, Some(started + self.timeout), states, cancel);
         let span = tracing::info_span!(
             target: "nanofaas",
             "invocation",
             execution_id = %context.execution_id,
             trace_id = context.trace_id.as_deref(),
         );
+        let call = Call { context: context.clone(), input: body.input, output_limit: self.output_limit, _hold: hold };
         let task = span.in_scope(|| self.executor.start(call));
         let run = Run::new(run::Running {
             task,
@@ -135,7 +158,7 @@ impl Runtime {
             outbox: self.outbox.clone(),
             metrics: Arc::clone(&self.metrics),
         });
-        Ok((run, cold_start.then(|| self.lifecycle.init_duration())))
+        (run, cold_start.then(|| self.lifecycle.init_duration()))
     }
 
     /// Reports an outcome that no invocation had: the process could not even start.

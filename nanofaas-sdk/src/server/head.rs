@@ -4,38 +4,26 @@ use http::{HeaderMap, HeaderName};
 
 use crate::callback::Target;
 use crate::config::Config;
+use crate::invocation::Caller;
 use crate::protocol::{CALLBACK_URL, Code, DISPATCH_ATTEMPT, EXECUTION_ID, Failure, TRACE_ID, TRACEPARENT, present};
 
-/// The identity of an invocation as it was sent.
-#[derive(Debug, Default)]
-pub(super) struct Head {
-    pub(super) execution_id: Option<String>,
-    pub(super) trace_id: Option<String>,
-    pub(super) traceparent: Option<String>,
-    pub(super) dispatch_attempt: Option<String>,
-    callback_url: Option<String>,
+/// Who calls, as it was sent. What cannot be read stays absent, and the rest is there for the log.
+pub(super) fn read(headers: &HeaderMap, config: &Config, caller: &mut Caller) -> Result<(), Failure> {
+    caller.execution_id = text(headers, &EXECUTION_ID)?.or_else(|| config.execution_id.clone());
+    caller.trace_id = text(headers, &TRACE_ID)?.or_else(|| config.trace_id.clone());
+    caller.traceparent = text(headers, &TRACEPARENT)?;
+    caller.dispatch_attempt = text(headers, &DISPATCH_ATTEMPT)?;
+    Ok(())
 }
 
-impl Head {
-    pub(super) fn read(headers: &HeaderMap, config: &Config) -> Result<Self, Failure> {
-        let or = |sent: Option<String>, configured: &Option<String>| sent.or_else(|| configured.clone());
-        Ok(Self {
-            execution_id: or(text(headers, &EXECUTION_ID)?, &config.execution_id),
-            trace_id: or(text(headers, &TRACE_ID)?, &config.trace_id),
-            traceparent: text(headers, &TRACEPARENT)?,
-            dispatch_attempt: text(headers, &DISPATCH_ATTEMPT)?,
-            callback_url: or(text(headers, &CALLBACK_URL)?, &config.callback_url),
-        })
-    }
-
-    /// The execution's id and where its end is reported.
-    pub(super) fn identity(&self, config: &Config) -> Result<(String, Option<Target>), Failure> {
-        let Some(execution_id) = self.execution_id.clone() else {
-            return Err(Failure::new(Code::ExecutionIdRequired, "No execution ID provided"));
-        };
-        let target = self.callback_url.as_deref().map(|url| Target::new(url, &execution_id, &config.callback_policy));
-        Ok((execution_id, target.transpose()?))
-    }
+/// Where the end of the invocation is reported.
+pub(super) fn callback(headers: &HeaderMap, config: &Config, caller: &Caller) -> Result<Option<Target>, Failure> {
+    let Some(execution_id) = &caller.execution_id else {
+        return Err(Failure::new(Code::ExecutionIdRequired, "No execution ID provided"));
+    };
+    let sent = text(headers, &CALLBACK_URL)?;
+    let url = sent.as_deref().or(config.callback_url.as_deref());
+    url.map(|url| Target::new(url, execution_id, &config.callback_policy)).transpose()
 }
 
 /// A header's value, trimmed; blank is absent.
