@@ -153,7 +153,7 @@ async fn invoke(app: App, input: Input) -> ExitCode {
     service.end().await;
     let code = match outcome {
         Ok(output) => {
-            println!("{}", output.json());
+            println!("{}", String::from_utf8_lossy(output.json()));
             0
         }
         Err(failure) => {

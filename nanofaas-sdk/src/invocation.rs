@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use serde_json::value::RawValue;
 
 use crate::callback::Target;
 use crate::context::Context;
@@ -57,7 +56,7 @@ pub(crate) type Outcome = Result<Output, Failure>;
 /// A successful end: JSON text, and status and headers where the function chose them.
 #[derive(Clone, Debug)]
 pub(crate) struct Output {
-    json: Box<RawValue>,
+    json: Bytes,
     head: Option<Box<Head>>,
 }
 
@@ -69,11 +68,12 @@ pub(crate) struct Head {
 }
 
 impl Output {
-    pub(crate) fn new(json: Box<RawValue>, head: Option<Head>) -> Self {
+    /// `json` is one JSON value: executors see to that.
+    pub(crate) fn new(json: Bytes, head: Option<Head>) -> Self {
         Self { json, head: head.map(Box::new) }
     }
 
-    pub(crate) fn json(&self) -> &RawValue {
+    pub(crate) fn json(&self) -> &Bytes {
         &self.json
     }
 
@@ -81,10 +81,8 @@ impl Output {
         self.head.as_deref()
     }
 
-    /// Takes the JSON text without copying it.
     pub(crate) fn into_parts(self) -> (Bytes, Option<Head>) {
-        let text: Box<str> = self.json.into();
-        (Bytes::from(text.into_string()), self.head.map(|head| *head))
+        (self.json, self.head.map(|head| *head))
     }
 }
 

@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 use std::marker::PhantomData;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use super::FunctionError;
 use super::argument::{CallInput, Rejection};
@@ -176,19 +176,17 @@ pub fn failure<E: FunctionError>(error: E) -> Rejection {
 }
 
 /// Writes JSON, and stops at the limit instead of after the memory is gone.
-fn write(value: &impl Serialize, limit: usize) -> Result<Box<RawValue>, Failure> {
+fn write(value: &impl Serialize, limit: usize) -> Result<Bytes, Failure> {
     let mut bounded = Bounded { bytes: Vec::with_capacity(64), limit, exceeded: false };
     let written = serde_json::to_writer(&mut bounded, value);
     if bounded.exceeded {
         let message = format!("the output is larger than {limit} bytes (NANOFAAS_MAX_OUTPUT_BYTES)");
         return Err(Failure::new(Code::OutputTooLarge, message));
     }
-    let unwritable = |error: &dyn std::fmt::Display| {
+    written.map_err(|error| {
         Failure::new(Code::OutputSerialization, format!("the output cannot be written as JSON: {error}"))
-    };
-    written.map_err(|error| unwritable(&error))?;
-    let text = String::from_utf8(bounded.bytes).map_err(|error| unwritable(&error))?;
-    RawValue::from_string(text).map_err(|error| unwritable(&error))
+    })?;
+    Ok(bounded.bytes.into())
 }
 
 struct Bounded {
@@ -218,7 +216,7 @@ mod tests {
 
     #[test]
     fn an_output_may_be_as_large_as_the_limit_and_no_larger() {
-        assert_eq!(write(&"abc", 5).unwrap().get(), "\"abc\"");
+        assert_eq!(write(&"abc", 5).unwrap(), "\"abc\"");
         assert_eq!(write(&"abcd", 5).unwrap_err().code, "RUNTIME_OUTPUT_TOO_LARGE");
     }
 

@@ -4,21 +4,47 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use serde::Serialize;
-use serde_json::value::RawValue;
 
+use super::Failure;
 use super::failure::json_bytes;
-use crate::invocation::Outcome;
+use crate::invocation::{Head, Outcome, Output};
 
-/// `{"success","output","error"}`, and `statusCode` and `headers` where the function chose them.
+/// Writes the callback body for an outcome: `{"success","output","error"}`, and `statusCode` and
+/// `headers` where the function chose them.
+pub(crate) fn completion_body(outcome: &Outcome) -> Bytes {
+    match outcome {
+        Ok(output) => success(output),
+        Err(failure) => json_bytes(&Failed::of(failure)),
+    }
+    .into()
+}
+
+/// The output is JSON text already: it is quoted as it stands, not read again.
+fn success(output: &Output) -> Vec<u8> {
+    let mut body = Vec::with_capacity(output.json().len() + 64);
+    body.extend_from_slice(br#"{"success":true,"output":"#);
+    body.extend_from_slice(output.json());
+    body.extend_from_slice(br#","error":null"#);
+    if let Some(head) = output.head() {
+        body.extend_from_slice(br#","statusCode":"#);
+        body.extend_from_slice(head.status.as_str().as_bytes());
+        body.extend_from_slice(br#","headers":"#);
+        body.extend_from_slice(&json_bytes(&text_headers(head)));
+    }
+    body.push(b'}');
+    body
+}
+
+/// The first value of each name.
+fn text_headers(head: &Head) -> BTreeMap<&str, &str> {
+    head.headers.keys().filter_map(|name| Some((name.as_str(), head.headers.get(name)?.to_str().ok()?))).collect()
+}
+
 #[derive(Serialize)]
-struct Completion<'a> {
+struct Failed<'a> {
     success: bool,
-    output: Option<&'a RawValue>,
-    error: Option<Error<'a>>,
-    #[serde(rename = "statusCode", skip_serializing_if = "Option::is_none")]
-    status_code: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    headers: Option<BTreeMap<&'a str, &'a str>>,
+    output: (),
+    error: Error<'a>,
 }
 
 #[derive(Serialize)]
@@ -27,26 +53,37 @@ struct Error<'a> {
     message: &'a str,
 }
 
-/// Writes the callback body for an outcome.
-pub(crate) fn completion_body(outcome: &Outcome) -> Bytes {
-    let completion = match outcome {
-        Ok(output) => Completion {
-            success: true,
-            output: Some(output.json()),
-            error: None,
-            status_code: output.head().map(|head| head.status.as_u16()),
-            headers: output.head().map(|head| {
-                let text = head.headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
-                text.collect()
-            }),
-        },
-        Err(failure) => Completion {
-            success: false,
-            output: None,
-            error: Some(Error { code: &failure.code, message: &failure.message }),
-            status_code: None,
-            headers: None,
-        },
-    };
-    json_bytes(&completion).into()
+impl<'a> Failed<'a> {
+    fn of(failure: &'a Failure) -> Self {
+        Self { success: false, output: (), error: Error { code: &failure.code, message: &failure.message } }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, StatusCode};
+
+    use super::*;
+    use crate::protocol::Code;
+
+    #[test]
+    fn a_success_quotes_its_output() {
+        let body = completion_body(&Ok(Output::new(Bytes::from_static(b"[1.50]"), None)));
+        assert_eq!(&body[..], br#"{"success":true,"output":[1.50],"error":null}"#);
+    }
+
+    #[test]
+    fn a_chosen_status_stands_beside_the_output() {
+        let headers = HeaderMap::from_iter([(http::header::LOCATION, "/\"x\"".parse().unwrap())]);
+        let head = Head { status: StatusCode::CREATED, headers };
+        let body = completion_body(&Ok(Output::new(Bytes::from_static(b"1"), Some(head))));
+        let expected = r#"{"success":true,"output":1,"error":null,"statusCode":201,"headers":{"location":"/\"x\""}}"#;
+        assert_eq!(&body[..], expected.as_bytes());
+    }
+
+    #[test]
+    fn a_failure_has_no_output() {
+        let body = completion_body(&Err(Failure::new(Code::Timeout, "late")));
+        assert_eq!(&body[..], br#"{"success":false,"output":null,"error":{"code":"TIMEOUT","message":"late"}}"#);
+    }
 }

@@ -94,7 +94,7 @@ impl Running {
         self.task.abort();
         let outcome = ended.and_then(|output| {
             // Executors stop early where they can; the rule itself is this one.
-            if output.json().get().len() > self.output_limit {
+            if output.json().len() > self.output_limit {
                 let message =
                     format!("the output is larger than {} bytes (NANOFAAS_MAX_OUTPUT_BYTES)", self.output_limit);
                 return Err(Failure::new(Code::OutputTooLarge, message));
