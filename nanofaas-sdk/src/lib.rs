@@ -5,6 +5,7 @@ mod callback;
 mod cli;
 mod config;
 mod context;
+mod env;
 mod event_loop;
 mod executor;
 mod handler;
@@ -25,6 +26,7 @@ pub mod testing;
 pub use app::App;
 pub use config::{Config, ConfigError, VARIABLES, Variable};
 pub use context::{Context, Details};
+pub use env::env;
 pub use handler::{
     Error, FromCall, FromContext, FunctionError, Handler, Init, IntoOutput, IntoResult, Request, Requirements,
     Response, Result, State,
