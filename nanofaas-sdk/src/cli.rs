@@ -2,8 +2,9 @@
 
 mod command;
 mod health;
+mod print;
 
-use std::io::{IsTerminal, Read};
+use std::io::{IsTerminal, Read, Write};
 use std::process::ExitCode;
 
 use bytes::Bytes;
@@ -13,13 +14,14 @@ use crate::config::Config;
 use crate::event_loop;
 use crate::handler::{Function, select};
 use crate::invocation::{Answer, Caller, Invocation};
-use crate::protocol::RequestBody;
+use crate::protocol::{RequestBody, check_json};
 use crate::runtime::process_began;
 use crate::service::{self, Service};
 use crate::shutdown::Signals;
 use crate::start_error::StartError;
 use crate::{one_shot, server, telemetry};
 use command::{Command, Input};
+use print::{complain, print};
 
 /// What `nanofaas::main!` knows at compile time.
 #[doc(hidden)]
@@ -91,10 +93,7 @@ pub(crate) async fn run(app: App) -> ExitCode {
 
 async fn execute(command: Command, app: App) -> ExitCode {
     match command {
-        Command::Schema => {
-            println!("{:#}", app.function.schema.to_json());
-            ExitCode::SUCCESS
-        }
+        Command::Schema => ExitCode::from(print(&format!("{:#}\n", app.function.schema.to_json()))),
         Command::Invoke(input) => {
             telemetry::init(telemetry::RUNNING_ONCE);
             invoke(app, input).await
@@ -152,13 +151,10 @@ async fn invoke(app: App, input: Input) -> ExitCode {
     };
     service.end().await;
     let code = match outcome {
-        Ok(output) => {
-            println!("{}", String::from_utf8_lossy(output.json()));
-            0
-        }
+        Ok(output) => print(&format!("{}\n", String::from_utf8_lossy(output.json()))),
         Err(failure) => {
             let hint = if failure.code == "INVALID_INPUT" { "the input does not fit: " } else { "" };
-            eprintln!("error: {hint}{} ({})", failure.message, failure.code);
+            complain(&format!("{hint}{} ({})", failure.message, failure.code));
             1
         }
     };
@@ -175,7 +171,8 @@ impl Input {
             Self::Stdin => {
                 let mut text = Vec::new();
                 if std::io::stdin().is_terminal() {
-                    eprintln!("reading the input from the terminal; end it with Ctrl-D");
+                    // Only a hint: it may get lost.
+                    let _ = writeln!(std::io::stderr(), "reading the input from the terminal; end it with Ctrl-D");
                 }
                 std::io::stdin()
                     .lock()
@@ -187,7 +184,7 @@ impl Input {
                 std::fs::read(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?
             }
         };
-        serde_json::from_slice::<&serde_json::value::RawValue>(&text).map_err(|error| {
+        check_json(&text).map_err(|error| {
             format!("the input is not JSON: {error}; a string needs its quotes: invoke '\"hello\"'")
         })?;
         Ok(text.into())
@@ -198,10 +195,7 @@ fn refuse(error: &StartError) -> ExitCode {
     fail(error.exit_code(), &error.to_string())
 }
 
-/// One `error:` line for each line of the message.
 fn fail(code: u8, message: &str) -> ExitCode {
-    for line in message.lines() {
-        eprintln!("error: {line}");
-    }
+    complain(message);
     ExitCode::from(code)
 }

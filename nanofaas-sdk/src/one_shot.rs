@@ -19,17 +19,21 @@ pub(crate) async fn run(mut service: Service, signals: Signals) -> Result<bool, 
     let invocation = read(service.config())?;
     let runtime = service.runtime().clone();
     let grace = service.config().shutdown_timeout;
-    if let Err(error) = service.initialise().await {
-        report_failed_start(&runtime, invocation, &error).await;
-        return Err(error);
-    }
-    let ended = runtime.invoke(invocation);
     let stopped = async {
         signals.first_then_force().await;
         runtime.drain(grace).await;
     };
+    let worked = async {
+        if let Err(error) = service.initialise().await {
+            report_failed_start(&runtime, invocation, &error).await;
+            return Err(error);
+        }
+        runtime.invoke(invocation).await;
+        runtime.callbacks_settled().await;
+        Ok(())
+    };
     tokio::select! {
-        () = async { ended.await; runtime.callbacks_settled().await } => {}
+        worked = worked => worked?,
         () = stopped => {}
     }
     service.end().await;

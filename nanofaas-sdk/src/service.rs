@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::app::{App, OnShutdown};
 use crate::config::Config;
@@ -16,7 +17,7 @@ use crate::runtime::{Drained, Runtime};
 use crate::server::{self, Server};
 use crate::start_error::StartError;
 
-/// How long open connections may take to finish once everything else has ended.
+/// How long open connections may take at least to finish once everything else has ended.
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
 
 /// An app whose configuration and state have been checked.
@@ -125,10 +126,11 @@ pub(crate) async fn serve(
         shutdown.await;
     }
     tracing::info!(target: "nanofaas", "stopping: no new work, what runs is brought to its end");
+    let end = Instant::now() + config.shutdown_timeout;
     let drained = runtime.drain(config.shutdown_timeout).await;
     drop(stop);
-    // Clients that do not read their answer do not hold up the end.
-    let _ = tokio::time::timeout(LAST_ANSWERS, accepting).await;
+    // Requests that are still being sent get their answer, if they are done in time.
+    let _ = tokio::time::timeout_at(end.max(Instant::now() + LAST_ANSWERS), accepting).await;
     service.end().await;
     tracing::info!(target: "nanofaas", "stopped");
     Ok(drained)

@@ -34,7 +34,11 @@ async fn handle(input: Value, context: Context) -> Result<Response<Value>> {
         panic!("{message}");
     }
     if let Some(bytes) = input["blob_bytes"].as_u64() {
-        let blob = "x".repeat(usize::try_from(bytes)?);
+        let bytes = usize::try_from(bytes)?;
+        let mut blob = String::new();
+        // More than there is becomes an error, where `repeat` would end the process.
+        blob.try_reserve_exact(bytes)?;
+        blob.extend(std::iter::repeat_n('x', bytes));
         return Ok(Response::new(json!({ "blob": blob })));
     }
     if input["context"] == true {

@@ -14,6 +14,9 @@ use crate::protocol::{DISPATCH_ATTEMPT, TRACE_ID, TRACEPARENT};
 /// How much of an answer is read so that its connection can be used again.
 const ANSWER: usize = 64 * 1024;
 
+/// How long that may take.
+const ASIDE: Duration = Duration::from_secs(1);
+
 /// A finished invocation's message to the control plane.
 #[derive(Debug)]
 pub(super) struct Delivery {
@@ -80,13 +83,16 @@ impl Delivery {
         };
         let status = answer.status();
         let after = retry_after(answer.headers());
-        let mut read = 0;
-        while let Ok(Some(part)) = answer.chunk().await {
-            read += part.len();
-            if read > ANSWER {
-                break;
+        // The status decides. The rest is read aside, so that the connection can be used again.
+        tokio::spawn(tokio::time::timeout(ASIDE, async move {
+            let mut read = 0;
+            while let Ok(Some(part)) = answer.chunk().await {
+                read += part.len();
+                if read > ANSWER {
+                    break;
+                }
             }
-        }
+        }));
         match status.as_u16() {
             200..=299 => Attempt::Delivered,
             408 | 429 | 500..=599 => Attempt::Again { reason: format!("the control plane answered {status}"), after },

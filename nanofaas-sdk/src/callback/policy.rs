@@ -92,8 +92,9 @@ pub(super) fn is_refused(address: IpAddr) -> bool {
     }
 }
 
-/// The IPv4 address inside a mapped (`::ffff:0:0/96`), compatible (`::/96`), NAT64 (`64:ff9b::/96`)
-/// or 6to4 (`2002::/16`) IPv6 address.
+/// The IPv4 address inside a mapped (`::ffff:0:0/96`), translated (`::ffff:0:0:0/96`), compatible
+/// (`::/96`), NAT64 (`64:ff9b::/96`, `64:ff9b:1::/48`), ISATAP (`..:5efe:a.b.c.d`), 6to4 (`2002::/16`) or
+/// Teredo (`2001::/32`) IPv6 address.
 fn embedded_v4(v6: Ipv6Addr) -> Option<Ipv4Addr> {
     let segments = v6.segments();
     let v4 = |high: u16, low: u16| {
@@ -101,9 +102,14 @@ fn embedded_v4(v6: Ipv6Addr) -> Option<Ipv4Addr> {
         Ipv4Addr::new(a, b, c, d)
     };
     match segments {
-        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
-            Some(v4(high, low))
-        }
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
+        | [0, 0, 0, 0, 0xffff, 0, high, low]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x64, 0xff9b, 1, _, _, _, high, low]
+        | [_, _, _, _, 0 | 0x200, 0x5efe, high, low]
+        | [0x2002, high, low, ..] => Some(v4(high, low)),
+        // Teredo keeps it inverted.
+        [0x2001, 0, .., high, low] => Some(v4(!high, !low)),
         _ => None,
     }
 }
@@ -157,6 +163,10 @@ mod tests {
             "[::169.254.169.254]",
             "[64:ff9b::a9fe:a9fe]",
             "[2002:a9fe:a9fe::1]",
+            "[::ffff:0:169.254.169.254]",
+            "[64:ff9b:1::a9fe:a9fe]",
+            "[2001:0::5601:5601]",
+            "[2001:db8::5efe:a9fe:a9fe]",
         ] {
             let reason = policy.check(&format!("http://{host}/x")).unwrap_err();
             assert!(reason.contains("link-local"), "{host}: {reason}");

@@ -15,6 +15,8 @@ impl Target {
     pub(crate) fn new(base: &str, execution_id: &str, policy: &Policy) -> Result<Self, Failure> {
         let mut url = policy.check(base).map_err(|reason| {
             Failure::new(Code::InvalidCallbackUrl, format!("the callback URL {base:?} is refused: {reason}"))
+                // A URL may hold a password or a token.
+                .logged_as(format!("the callback URL is refused: {reason}"))
         })?;
         let base = url.path().trim_end_matches('/');
         let path = if base.ends_with(":complete") {

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::print::print;
 use super::{Program, health};
 use crate::config::VARIABLES;
 
@@ -55,16 +56,15 @@ impl Command {
     /// Does what needs no function; `None` where the command needs one.
     pub(super) fn without_function(&self, program: Option<Program>) -> Option<ExitCode> {
         let name = program.map_or_else(program_name, |program| program.name.to_owned());
-        match self {
-            Self::Help => print!("{}", help(&name)),
-            Self::Version => match program {
-                Some(Program { version, .. }) => println!("{name} {version} (nanofaas {})", env!("CARGO_PKG_VERSION")),
-                None => println!("{name} (nanofaas {})", env!("CARGO_PKG_VERSION")),
-            },
-            Self::Health => return Some(health::check()),
-            Self::Serve | Self::Invoke(_) | Self::Schema => return None,
-        }
-        Some(ExitCode::SUCCESS)
+        let sdk = env!("CARGO_PKG_VERSION");
+        let text = match (self, program) {
+            (Self::Help, _) => help(&name),
+            (Self::Version, Some(Program { version, .. })) => format!("{name} {version} (nanofaas {sdk})\n"),
+            (Self::Version, None) => format!("{name} (nanofaas {sdk})\n"),
+            (Self::Health, _) => return Some(health::check()),
+            (Self::Serve | Self::Invoke(_) | Self::Schema, _) => return None,
+        };
+        Some(ExitCode::from(print(&text)))
     }
 }
 

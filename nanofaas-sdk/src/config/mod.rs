@@ -176,7 +176,7 @@ mod tests {
         assert_eq!(error.mistakes().len(), 6, "{text}");
         for part in [
             "PORT is \"80a\": expected a whole number from 0 to 65535",
-            "TIMEOUT_MS is \"0\": expected a whole number of milliseconds, at least 1",
+            "TIMEOUT_MS is \"0\": expected a whole number of milliseconds from 1 to 31622400000",
             "NANOFAAS_MAX_INPUT_BYTES is \"1MiB\": expected a whole number from 1 to 1073741824",
             "CALLBACK_URL is \"ftp://cp\": its scheme is `ftp`",
             "NANOFAAS_CALLBACK_ALLOW is \"http://cp\"",

@@ -55,7 +55,7 @@ impl<G: Fn(&str) -> Option<OsString>> Reader<G> {
     pub(super) fn milliseconds(&mut self, name: &str, least: u64) -> Duration {
         // A year: far beyond any use, and far from what clocks cannot add.
         let most = 366 * 24 * 3600 * 1000;
-        let expected = format!("expected a whole number of milliseconds, at least {least}");
+        let expected = format!("expected a whole number of milliseconds from {least} to {most}");
         let parsed = self.parse(name, &expected, |value| value.parse().ok().filter(|ms| (least..=most).contains(ms)));
         Duration::from_millis(parsed.unwrap_or(least))
     }

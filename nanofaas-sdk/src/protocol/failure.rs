@@ -96,6 +96,8 @@ pub(crate) struct Failure {
     /// quotes the payload.
     pub(crate) log: Option<String>,
     pub(crate) retryable: bool,
+    /// The rest of the request is not read: the connection cannot be used again.
+    pub(crate) closes: bool,
 }
 
 impl Failure {
@@ -106,12 +108,19 @@ impl Failure {
             message: message.into(),
             log: None,
             retryable: code.is_retryable(),
+            closes: false,
         }
     }
 
     /// Logs `text` in the message's place.
     pub(crate) fn logged_as(mut self, text: impl Into<String>) -> Self {
         self.log = Some(text.into());
+        self
+    }
+
+    /// Ends the connection after the answer.
+    pub(crate) fn closing(mut self) -> Self {
+        self.closes = true;
         self
     }
 

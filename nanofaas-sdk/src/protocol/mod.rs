@@ -13,6 +13,7 @@ use http::HeaderName;
 pub(crate) use body::RequestBody;
 pub(crate) use completion::completion_body;
 pub(crate) use failure::{Code, Failure};
+pub(crate) use strict::check_json;
 
 /// Identity of an invocation; falls back to `EXECUTION_ID`.
 pub(crate) static EXECUTION_ID: HeaderName = HeaderName::from_static("x-execution-id");

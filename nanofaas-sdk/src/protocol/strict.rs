@@ -16,6 +16,11 @@ impl<'de> Deserialize<'de> for Strict {
     }
 }
 
+/// Whether the bytes are one JSON value that means one thing only.
+pub(crate) fn check_json(bytes: &[u8]) -> serde_json::Result<()> {
+    serde_json::from_slice::<Strict>(bytes).map(drop)
+}
+
 struct StrictVisitor;
 
 impl<'de> Visitor<'de> for StrictVisitor {

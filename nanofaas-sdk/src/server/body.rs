@@ -33,15 +33,13 @@ pub(super) async fn read(headers: &HeaderMap, body: Body, limit: usize, time: Du
     }
     if !too_large {
         let message = format!("the body did not arrive within {} ms (NANOFAAS_BODY_READ_TIMEOUT)", time.as_millis());
-        return Err(Failure::new(Code::BodyReadTimeout, message));
+        return Err(Failure::new(Code::BodyReadTimeout, message).closing());
     }
     // A client that asks first has not sent anything yet.
-    if !headers.contains_key(EXPECT) {
-        // Whatever comes of it, the answer is the same.
-        let _ = timeout(time, reading.discard()).await;
-    }
+    let is_read = !headers.contains_key(EXPECT) && timeout(time, reading.discard()).await.unwrap_or(false);
     let message = format!("the body is larger than {limit} bytes (NANOFAAS_MAX_INPUT_BYTES)");
-    Err(Failure::new(Code::InputTooLarge, message))
+    let failure = Failure::new(Code::InputTooLarge, message);
+    Err(if is_read { failure } else { failure.closing() })
 }
 
 struct Reading {
@@ -57,8 +55,9 @@ impl Reading {
     /// The next part, without its trailers; `None` at the end.
     async fn part(&mut self) -> Result<Option<Bytes>, Failure> {
         while let Some(frame) = self.body.frame().await {
-            let frame = frame
-                .map_err(|error| Failure::new(Code::InvalidRequest, format!("the body could not be read: {error}")))?;
+            let frame = frame.map_err(|error| {
+                Failure::new(Code::InvalidRequest, format!("the body could not be read: {error}")).closing()
+            })?;
             if let Ok(part) = frame.into_data() {
                 self.length += part.len() as u64;
                 return Ok(Some(part));
@@ -88,15 +87,17 @@ impl Reading {
         Ok(true)
     }
 
-    /// Reads on and keeps nothing, until the client is done or waits.
-    async fn discard(&mut self) {
+    /// Reads on and keeps nothing, until the client is done or waits; whether it is done.
+    async fn discard(&mut self) -> bool {
         (self.first, self.all) = (Bytes::new(), BytesMut::new());
         while self.length <= DISCARDED {
             match timeout(LULL, self.part()).await {
                 Ok(Ok(Some(_))) => {}
-                _ => return,
+                Ok(Ok(None)) => return true,
+                _ => return false,
             }
         }
+        false
     }
 
     fn into_bytes(self) -> Bytes {

@@ -49,6 +49,7 @@ pub(crate) async fn serve(
     let closing = watch::Sender::new(false);
     let mut connections = JoinSet::new();
     let mut stop = std::pin::pin!(stop);
+    let mut failures = 0_u32;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -61,7 +62,11 @@ pub(crate) async fn serve(
             }
             Err(error) if is_of_the_connection(&error) => {}
             Err(error) => {
-                tracing::error!(target: "nanofaas", %error, "no connection can be accepted");
+                // Once a second: it may go on for long.
+                if failures.is_multiple_of(20) {
+                    tracing::error!(target: "nanofaas", %error, "no connection can be accepted");
+                }
+                failures += 1;
                 tokio::time::sleep(BREATH).await;
             }
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
-use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 
 use crate::invocation::{Answer, Outcome};
@@ -48,6 +48,9 @@ fn ended(outcome: Outcome) -> Response {
 fn failure(failure: &Failure) -> Response {
     let status = StatusCode::from_u16(failure.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = json(status, failure.to_json());
+    if failure.closes {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     if failure.retryable {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
@@ -65,7 +68,14 @@ fn whole(number: u128) -> HeaderValue {
 
 /// A request that is not one of the contract's.
 pub(super) fn routing_error(status: u16, code: &'static str, message: &str) -> Response {
-    failure(&Failure { code: code.into(), status, message: message.to_owned(), log: None, retryable: false })
+    failure(&Failure {
+        code: code.into(),
+        status,
+        message: message.to_owned(),
+        log: None,
+        retryable: false,
+        closes: false,
+    })
 }
 
 pub(super) fn json(status: StatusCode, body: impl Into<Body>) -> Response {

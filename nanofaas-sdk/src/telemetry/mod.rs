@@ -1,6 +1,9 @@
 //! Logs: one line per invocation, and the ids on every line in between.
 
+mod writer;
+
 use std::io::IsTerminal;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tracing_subscriber::filter::Targets;
@@ -12,6 +15,7 @@ use crate::context::Context;
 use crate::invocation::{Caller, Outcome};
 use crate::panic;
 use crate::protocol::Failure;
+use writer::LogWriter;
 
 /// The filter of a server.
 pub(crate) const SERVING: &str = "info";
@@ -29,10 +33,12 @@ pub(crate) fn init(default: &str) {
         Some(Err(error)) => (None, Some(error)),
     };
     let filter = filter.unwrap_or_else(|| default.parse().unwrap_or_default());
-    let layer: Box<dyn Layer<Registry> + Send + Sync> = if std::io::stderr().is_terminal() {
-        Box::new(fmt::layer().with_writer(std::io::stderr).with_target(false))
+    let terminal = std::io::stderr().is_terminal();
+    let writer = Arc::new(LogWriter::new(!terminal));
+    let layer: Box<dyn Layer<Registry> + Send + Sync> = if terminal {
+        Box::new(fmt::layer().with_writer(writer).with_target(false))
     } else {
-        let json = fmt::layer().with_writer(std::io::stderr).json().flatten_event(true);
+        let json = fmt::layer().with_writer(writer).json().flatten_event(true);
         Box::new(json.with_current_span(true).with_span_list(false))
     };
     let installed = tracing_subscriber::registry().with(layer.with_filter(filter)).try_init();
