@@ -18,6 +18,7 @@ mod metrics;
 mod one_shot;
 mod responses;
 mod retries;
+mod robustness;
 mod routing;
 mod saturation;
 mod starting;

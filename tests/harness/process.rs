@@ -67,6 +67,14 @@ impl Function {
         Self { child, log, address: None }
     }
 
+    /// Takes over a process that was started by hand, and leaves its log alone.
+    #[must_use]
+    pub fn adopt(child: Child) -> Self {
+        let log = Arc::<Log>::default();
+        log.follow(BufReader::new(std::io::empty()));
+        Self { child, log, address: None }
+    }
+
     /// Waits for the log line that says where the function listens.
     ///
     /// # Panics

@@ -42,6 +42,13 @@ pub(super) async fn read(headers: &HeaderMap, body: Body, limit: usize, time: Du
     Err(if is_read { failure } else { failure.closing() })
 }
 
+/// Reads a body that nobody wants, so that the connection can be used again.
+pub(super) async fn skip(body: Body, time: Duration) {
+    let mut reading = Reading { body, limit: 0, first: Bytes::new(), all: BytesMut::new(), length: 0 };
+    // Where it does not end, the connection does.
+    let _ = timeout(time, reading.discard()).await;
+}
+
 struct Reading {
     body: Body,
     limit: usize,

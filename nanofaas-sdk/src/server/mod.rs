@@ -12,7 +12,7 @@ mod respond;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::{get, post};
 use http::Method;
@@ -45,14 +45,14 @@ impl Server {
     }
 }
 
-async fn not_found(request: Request) -> Response {
-    respond::routing_error(
-        404,
-        "NOT_FOUND",
-        &format!("there is nothing at {}: invoke with POST /invoke", request.uri().path()),
-    )
+async fn not_found(State(server): State<Server>, request: Request) -> Response {
+    let message = format!("there is nothing at {}: invoke with POST /invoke", request.uri().path());
+    body::skip(request.into_body(), server.config.body_read_timeout).await;
+    respond::routing_error(404, "NOT_FOUND", &message)
 }
 
-async fn wrong_method(method: Method, request: Request) -> Response {
-    respond::routing_error(405, "METHOD_NOT_ALLOWED", &format!("{} does not take {method}", request.uri().path()))
+async fn wrong_method(State(server): State<Server>, method: Method, request: Request) -> Response {
+    let message = format!("{} does not take {method}", request.uri().path());
+    body::skip(request.into_body(), server.config.body_read_timeout).await;
+    respond::routing_error(405, "METHOD_NOT_ALLOWED", &message)
 }
