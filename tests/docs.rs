@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use harness::{Function, binary, workspace};
+use harness::{Function, binary, skip, workspace};
 use nanofaas::VARIABLES;
 
 /// The command that runs this very test, which cannot run itself; CI runs it from the README.
@@ -18,7 +18,7 @@ const ALL_TESTS: &str = "cargo test --workspace";
 #[test]
 fn the_commands_of_the_documentation_print_what_it_says() {
     if Command::new("curl").arg("--version").stdout(Stdio::null()).status().is_err() {
-        println!("skipped: curl is not installed, and the documentation's commands use it");
+        skip("curl is not installed, and the documentation's commands use it");
         return;
     }
     let mut commands = 0;

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
-use harness::{ControlPlane, Function, Gate, binary, free_port};
+use harness::{ControlPlane, Function, Gate, binary, free_port, skip};
 use serde_json::json;
 
 #[test]
@@ -87,7 +87,7 @@ fn a_callback_is_delivered_when_its_status_has_arrived() {
 #[test]
 fn what_cannot_be_printed_is_an_error_and_no_panic() {
     if !std::path::Path::new("/dev/full").exists() {
-        println!("skipped: this machine has no /dev/full");
+        skip("this machine has no /dev/full");
         return;
     }
     for arguments in [&["--version"][..], &["--help"], &["invoke", "\"x\""]] {

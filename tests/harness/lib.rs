@@ -8,6 +8,7 @@ mod http;
 mod log;
 mod observe;
 mod process;
+mod skip;
 
 pub use build::{binary, workspace};
 pub use control_plane::ControlPlane;
@@ -15,3 +16,4 @@ pub use eventually::eventually;
 pub use gate::Gate;
 pub use http::{Answer, Connection};
 pub use process::{Ended, Function, free_port};
+pub use skip::skip;
