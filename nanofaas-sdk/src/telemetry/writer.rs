@@ -79,11 +79,15 @@ enum Written {
 fn write(line: &[u8]) -> Written {
     let mut written = Written::Nothing;
     for part in line.chunks(PART) {
-        // An error, such as a full disk, is nothing that a log could tell of.
-        if !is_writable() || rustix::io::write(io::stderr(), part).is_err() {
+        if !is_writable() {
             return written;
         }
-        written = Written::InPart;
+        match rustix::io::write(io::stderr(), part) {
+            Ok(length) if length == part.len() => written = Written::InPart,
+            Ok(_) => return Written::InPart,
+            // Such as a full disk: nothing that a log could tell of.
+            Err(_) => return written,
+        }
     }
     Written::Whole
 }
