@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
 use harness::{ControlPlane, Function, Gate, binary, free_port, skip};
+use nanofaas::testing::Fault;
 use serde_json::json;
 
 #[test]
@@ -116,4 +117,30 @@ fn an_answer_before_the_end_of_the_body_says_that_the_connection_ends() {
     connection.send(b"POST /invoke HTTP/1.1\r\nhost: f\r\nx-execution-id: e-1\r\ncontent-length: 10\r\n\r\n{");
     let answer = connection.answer().expect("an answer");
     assert_eq!((answer.status, answer.header("connection")), (408, Some("close")));
+}
+
+#[test]
+fn a_header_that_says_two_things_is_refused() {
+    let hello = Function::start("hello", &[]);
+    for name in ["X-Execution-Id", "X-Callback-Url", "X-Trace-Id"] {
+        let headers = [("X-Execution-Id", "a"), (name, "b"), (name, "c")];
+        let answer = hello.post(&headers, r#"{"input":"x"}"#);
+        assert_eq!(answer.failure(), (400, "INVALID_REQUEST".to_owned()), "{name}");
+    }
+    let same = [("X-Execution-Id", "a"), ("X-Execution-Id", "a")];
+    assert_eq!(hello.post(&same, r#"{"input":"x"}"#).status, 200);
+}
+
+#[test]
+fn a_callback_that_the_end_cuts_off_tells_how_often_it_was_tried() {
+    let plane = ControlPlane::start();
+    plane.fail_always(Fault::RetryAfter(503, 60));
+    let url = plane.callback_url();
+    let mut hello = Function::start("hello", &[("CALLBACK_URL", &url), ("NANOFAAS_SHUTDOWN_TIMEOUT", "100")]);
+    assert_eq!(hello.invoke("e-1", &json!("x")).status, 200);
+    hello.wait_for_log("the first attempt", |line| line["message"] == "callback is tried again");
+    hello.signal("TERM");
+    let lost = hello.wait_for_log("the end", |line| line["message"] == "callback lost");
+    assert_eq!(lost["attempts"], 1, "{lost}");
+    assert_eq!(hello.wait().code(), Some(1));
 }

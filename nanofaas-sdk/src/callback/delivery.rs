@@ -1,5 +1,6 @@
 //! One callback on its way.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,6 +25,7 @@ pub(super) struct Delivery {
     url: Url,
     headers: HeaderMap,
     body: Bytes,
+    attempts: AtomicU32,
 }
 
 /// Why a callback was not delivered.
@@ -52,14 +54,19 @@ impl Delivery {
                 headers.insert(name, value);
             }
         }
-        Self { execution_id: context.execution_id.clone(), url: target.url().clone(), headers, body }
+        Self {
+            execution_id: context.execution_id.clone(),
+            url: target.url().clone(),
+            headers,
+            body,
+            attempts: AtomicU32::new(0),
+        }
     }
 
     /// Tries until it is delivered, refused for good, or tried `max` times; the attempts it took.
     pub(super) async fn deliver(&self, client: &Client, max: u32, retried: impl Fn()) -> Result<u32, Undelivered> {
-        let mut attempts = 0;
         loop {
-            attempts += 1;
+            let attempts = self.attempts.fetch_add(1, Ordering::Relaxed) + 1;
             match self.attempt(client).await {
                 Attempt::Delivered => return Ok(attempts),
                 Attempt::Final(reason) => return Err(Undelivered { attempts, reason }),
@@ -73,6 +80,11 @@ impl Delivery {
                 }
             }
         }
+    }
+
+    /// How often it has been tried so far, the attempt under way included.
+    pub(super) fn attempts(&self) -> u32 {
+        self.attempts.load(Ordering::Relaxed)
     }
 
     async fn attempt(&self, client: &Client) -> Attempt {

@@ -114,7 +114,7 @@ impl Inner {
             Ok(client) => tokio::select! {
                 biased;
                 result = delivery.deliver(client, self.max_attempts, || self.metrics.callback_retried()) => result,
-                _ = self.stop.wait() => Err(Undelivered { attempts: 0, reason: "the process stopped".to_owned() }),
+                _ = self.stop.wait() => Err(Undelivered { attempts: delivery.attempts(), reason: "the process stopped".to_owned() }),
             },
             Err(error) => Err(Undelivered { attempts: 0, reason: error.to_string() }),
         };

@@ -40,6 +40,11 @@ impl RequestBody {
             return Err(Failure::new(Code::InvalidRequest, message));
         }
         serde_json::from_str::<Strict>(text).map_err(|error| refuse(&error))?;
+        // Derived readers take an array by position, too.
+        if !text.trim_start().starts_with('{') {
+            let message = "the body is not a valid request: expected an object with `input`, `metadata` and `headers`";
+            return Err(Failure::new(Code::InvalidRequest, message));
+        }
         let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|error| refuse(&error))?;
         Ok(Self {
             input: match envelope.input {
@@ -98,6 +103,7 @@ mod tests {
         for (body, part) in [
             ("", "empty"),
             ("[]", "expected an object"),
+            (r#"["hello",{"k":1},null]"#, "expected an object"),
             ("\"text\"", "expected an object"),
             ("{\"input\":1", "EOF"),
             ("{\"input\":1} x", "trailing"),

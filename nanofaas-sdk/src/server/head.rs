@@ -28,7 +28,14 @@ pub(super) fn callback(headers: &HeaderMap, config: &Config, caller: &Caller) ->
 
 /// A header's value, trimmed; blank is absent.
 fn text(headers: &HeaderMap, name: &HeaderName) -> Result<Option<String>, Failure> {
-    let Some(value) = headers.get(name) else { return Ok(None) };
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.any(|other| other != value) {
+        return Err(Failure::new(
+            Code::InvalidRequest,
+            format!("the header {name} is sent twice with different values"),
+        ));
+    }
     match std::str::from_utf8(value.as_bytes()) {
         Ok(value) => Ok(present(value).map(str::to_owned)),
         Err(_) => Err(Failure::new(Code::InvalidRequest, format!("the header {name} is not UTF-8"))),

@@ -54,8 +54,8 @@ pub(crate) fn init(default: &str) {
 fn log_panics() {
     std::panic::set_hook(Box::new(|info| {
         let place = info.location().map(ToString::to_string).unwrap_or_default();
-        let message = panic::text(info.payload());
-        tracing::error!(target: "nanofaas", %place, message, "panic");
+        let error = panic::text(info.payload());
+        tracing::error!(target: "nanofaas", %place, error, "panic");
     }));
 }
 
