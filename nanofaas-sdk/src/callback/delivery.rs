@@ -28,13 +28,6 @@ pub(super) struct Delivery {
     attempts: AtomicU32,
 }
 
-/// Why a callback was not delivered.
-#[derive(Debug)]
-pub(super) struct Undelivered {
-    pub(super) attempts: u32,
-    pub(super) reason: String,
-}
-
 enum Attempt {
     Delivered,
     Final(String),
@@ -63,14 +56,15 @@ impl Delivery {
         }
     }
 
-    /// Tries until it is delivered, refused for good, or tried `max` times; the attempts it took.
-    pub(super) async fn deliver(&self, client: &Client, max: u32, retried: impl Fn()) -> Result<u32, Undelivered> {
+    /// Tries until it is delivered, refused for good, or tried `max` times; the error says why
+    /// it is not delivered. [`attempts`](Self::attempts) tells how often it was tried.
+    pub(super) async fn deliver(&self, client: &Client, max: u32, retried: impl Fn()) -> Result<(), String> {
         loop {
             let attempts = self.attempts.fetch_add(1, Ordering::Relaxed) + 1;
             match self.attempt(client).await {
-                Attempt::Delivered => return Ok(attempts),
-                Attempt::Final(reason) => return Err(Undelivered { attempts, reason }),
-                Attempt::Again { reason, .. } if attempts >= max => return Err(Undelivered { attempts, reason }),
+                Attempt::Delivered => return Ok(()),
+                Attempt::Final(reason) => return Err(reason),
+                Attempt::Again { reason, .. } if attempts >= max => return Err(reason),
                 Attempt::Again { reason, after } => {
                     let pause = pause(attempts, after);
                     let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);

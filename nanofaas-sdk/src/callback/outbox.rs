@@ -7,7 +7,7 @@ use reqwest::Client;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::client;
-use super::delivery::{Delivery, Undelivered};
+use super::delivery::Delivery;
 use super::target::Target;
 use crate::config::Config;
 use crate::context::{Cancel, Context, Why};
@@ -114,17 +114,17 @@ impl Inner {
             Ok(client) => tokio::select! {
                 biased;
                 result = delivery.deliver(client, self.max_attempts, || self.metrics.callback_retried()) => result,
-                _ = self.stop.wait() => Err(Undelivered { attempts: delivery.attempts(), reason: "the process stopped".to_owned() }),
+                _ = self.stop.wait() => Err("the process stopped".to_owned()),
             },
-            Err(error) => Err(Undelivered { attempts: 0, reason: error.to_string() }),
+            Err(error) => Err(error.to_string()),
         };
-        let execution_id = delivery.execution_id.as_str();
+        let (execution_id, attempts) = (delivery.execution_id.as_str(), delivery.attempts());
         match result {
-            Ok(attempts) => {
+            Ok(()) => {
                 self.metrics.callback_delivered();
                 tracing::debug!(target: "nanofaas", execution_id, attempts, "callback delivered");
             }
-            Err(Undelivered { attempts, reason }) => {
+            Err(reason) => {
                 self.metrics.callback_dropped();
                 tracing::error!(target: "nanofaas", execution_id, attempts, %reason, "callback lost");
             }
