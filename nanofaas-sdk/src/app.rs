@@ -14,6 +14,9 @@ use crate::event_loop::StallGuard;
 use crate::handler::{Function, Handler, Init, StateMaker, find};
 use crate::service::Service;
 use crate::start_error::StartError;
+#[cfg(feature = "watchdog")]
+use crate::watchdog::Child;
+use crate::work::Work;
 use crate::{cli, service};
 
 /// A function and what it needs, ready to be served.
@@ -36,7 +39,7 @@ use crate::{cli, service};
 /// leaves the listener and the end to the caller, [`router`](Self::router) goes into an axum server
 /// that exists already.
 pub struct App {
-    pub(crate) function: Function,
+    pub(crate) work: Work,
     pub(crate) states: States,
     pub(crate) init: Option<StateMaker>,
     pub(crate) on_shutdown: Option<OnShutdown>,
@@ -57,8 +60,29 @@ impl App {
         Self::of(function)
     }
 
+    /// Serves a child process in the place of a Rust function.
+    ///
+    /// ```no_run
+    /// # use std::process::ExitCode;
+    /// use nanofaas::App;
+    /// use nanofaas::watchdog::Child;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<ExitCode, nanofaas::ConfigError> {
+    /// let child = Child::stdio("python3 handler.py")?;
+    /// # Ok(
+    /// App::child(child).run().await
+    /// # )
+    /// # }
+    /// ```
+    #[cfg(feature = "watchdog")]
+    #[must_use]
+    pub fn child(child: Child) -> Self {
+        Self { work: Work::Child(child), states: States::default(), init: None, on_shutdown: None, config: None }
+    }
+
     pub(crate) fn of(function: Function) -> Self {
-        Self { function, states: States::default(), init: None, on_shutdown: None, config: None }
+        Self { work: Work::Function(function), states: States::default(), init: None, on_shutdown: None, config: None }
     }
 
     /// Gives a value that handlers take as [`State<T>`](crate::State). A second value of the same
@@ -97,7 +121,7 @@ impl App {
     }
 
     pub(crate) fn guarded_by(mut self, guard: Arc<StallGuard>) -> Self {
-        self.function = self.function.guarded_by(Some(guard));
+        self.work = self.work.guarded_by(guard);
         self
     }
 
@@ -147,7 +171,7 @@ impl App {
 
 impl fmt::Debug for App {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("App").field("function", &self.function.name).finish_non_exhaustive()
+        formatter.debug_struct("App").field("function", &self.work.name()).finish_non_exhaustive()
     }
 }
 

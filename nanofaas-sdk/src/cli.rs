@@ -21,7 +21,10 @@ use crate::shutdown::Signals;
 use crate::start_error::StartError;
 use crate::{one_shot, server, telemetry};
 use command::{Command, Input};
-use print::{complain, print};
+#[cfg(feature = "watchdog")]
+pub(crate) use health::check as check_health;
+use print::complain;
+pub(crate) use print::print;
 
 /// What `nanofaas::main!` knows at compile time.
 #[doc(hidden)]
@@ -32,7 +35,7 @@ pub struct Program {
 }
 
 /// Exit code for what has to be changed before a next start (sysexits' `EX_USAGE`).
-const USAGE: u8 = 64;
+pub(crate) const USAGE: u8 = 64;
 
 /// The whole of `fn main` for registered handlers: `path` and `given` name one, else there is one
 /// or `FUNCTION_HANDLER` chooses; `prepare` adds init.
@@ -69,10 +72,10 @@ pub fn main(program: Program, given: Option<App>, prepare: impl FnOnce(App) -> A
 fn chosen(given: Option<App>, asked: Option<&str>) -> Result<App, String> {
     match given {
         None => select(asked).map(|chosen| App::of(Function::registered(chosen))).map_err(|error| error.to_string()),
-        Some(app) => match asked.filter(|asked| *asked != app.function.name) {
+        Some(app) => match asked.filter(|asked| *asked != app.work.name()) {
             None => Ok(app),
             Some(asked) => {
-                Err(format!("FUNCTION_HANDLER is `{asked}`, but this binary serves `{}` alone", app.function.name))
+                Err(format!("FUNCTION_HANDLER is `{asked}`, but this binary serves `{}` alone", app.work.name()))
             }
         },
     }
@@ -93,35 +96,43 @@ pub(crate) async fn run(app: App) -> ExitCode {
 
 async fn execute(command: Command, app: App) -> ExitCode {
     match command {
-        Command::Schema => ExitCode::from(print(&format!("{:#}\n", app.function.schema.to_json()))),
+        Command::Schema => ExitCode::from(print(&format!("{:#}\n", app.work.schema().to_json()))),
         Command::Invoke(input) => {
             telemetry::init(telemetry::RUNNING_ONCE);
             invoke(app, input).await
         }
         _ => {
             telemetry::init(telemetry::SERVING);
-            serve(app).await.unwrap_or_else(|error| refuse(&error))
+            match serve(app).await {
+                // A thread that still computes would hold up the end of the caller's event loop.
+                Ok(served) if served.is_busy => std::process::exit(i32::from(served.exit_code)),
+                Ok(served) => ExitCode::from(served.exit_code),
+                Err(error) => refuse(&error),
+            }
         }
     }
 }
 
-async fn serve(app: App) -> Result<ExitCode, StartError> {
+/// How serving ended.
+pub(crate) struct Served {
+    pub(crate) exit_code: u8,
+    /// A function still works, though nobody waits for it any more.
+    is_busy: bool,
+}
+
+/// Serves until told to stop, or runs the one invocation of the environment.
+pub(crate) async fn serve(app: App) -> Result<Served, StartError> {
     let service = Service::assemble(app)?;
     let signals = Signals::listen().map_err(StartError::System)?;
     if service.config().invocation_payload.is_some() {
         let delivered = one_shot::run(service, signals).await?;
-        return Ok(if delivered { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        return Ok(Served { exit_code: u8::from(!delivered), is_busy: false });
     }
     let port = service.config().port;
     let listener = server::bind(port).map_err(|error| StartError::Bind { port, error })?;
     let runtime = service.runtime().clone();
-    let drained = service::serve(service, listener, signals.first_then_force()).await?;
-    let code = u8::from(!drained.is_clean());
-    if runtime.has_running_work() {
-        // A thread that still computes would hold up the end of the caller's event loop.
-        std::process::exit(i32::from(code));
-    }
-    Ok(ExitCode::from(code))
+    let ended = service::serve(service, listener, signals.first_then_force()).await?;
+    Ok(Served { exit_code: ended.exit_code(), is_busy: runtime.has_running_work() })
 }
 
 /// Runs the function once and prints what it answers.
@@ -143,7 +154,7 @@ async fn invoke(app: App, input: Input) -> ExitCode {
         trace_id: config.trace_id.clone(),
         ..Caller::default()
     };
-    let invocation = Invocation::new(caller, RequestBody { input, ..RequestBody::default() }, None);
+    let invocation = Invocation::new(caller, RequestBody::of_input(input), None);
     let runtime = service.runtime().clone();
     let outcome = match runtime.invoke(invocation).await {
         Answer::Ended { outcome, .. } => outcome,
@@ -191,11 +202,11 @@ impl Input {
     }
 }
 
-fn refuse(error: &StartError) -> ExitCode {
+pub(crate) fn refuse(error: &StartError) -> ExitCode {
     fail(error.exit_code(), &error.to_string())
 }
 
-fn fail(code: u8, message: &str) -> ExitCode {
+pub(crate) fn fail(code: u8, message: &str) -> ExitCode {
     complain(message);
     ExitCode::from(code)
 }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::callback::Target;
 use crate::context::Context;
-use crate::protocol::{Failure, RequestBody};
+use crate::protocol::{FUNCTION_HEADERS, Failure, RequestBody};
 use crate::runtime::Hold;
 
 /// What a platform asks the runtime to do.
@@ -18,6 +18,8 @@ pub(crate) struct Invocation {
     pub(crate) body: RequestBody,
     /// Where the end is reported; `None` reports nowhere.
     pub(crate) callback: Option<Target>,
+    /// How long it may run, where that is not the process's own limit.
+    pub(crate) timeout: Option<Duration>,
 }
 
 /// On whose behalf: the ids that every log line and the callback carry.
@@ -32,7 +34,7 @@ pub(crate) struct Caller {
 
 impl Invocation {
     pub(crate) fn new(caller: Caller, body: RequestBody, callback: Option<Target>) -> Self {
-        Self { caller, body, callback }
+        Self { caller, body, callback, timeout: None }
     }
 }
 
@@ -45,6 +47,9 @@ pub(crate) struct Call {
     pub(crate) context: Context,
     /// JSON text.
     pub(crate) input: Bytes,
+    /// The whole request that the input is part of, as it was sent: what a child gets.
+    #[cfg_attr(not(feature = "watchdog"), expect(dead_code, reason = "only children get it"))]
+    pub(crate) payload: Bytes,
     /// Bytes of JSON that the output may take.
     pub(crate) output_limit: usize,
     pub(crate) _hold: Hold,
@@ -65,6 +70,31 @@ pub(crate) struct Output {
 pub(crate) struct Head {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
+    /// How the output stands in JSON, such as `base64`; the control plane undoes it.
+    pub(crate) encoding: Option<String>,
+}
+
+impl Head {
+    /// What a function asked for. A status that it may not choose is its mistake, which the error
+    /// names; headers that it may not set are dropped.
+    pub(crate) fn new<'a>(status: u16, asked: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Result<Self, String> {
+        let known = StatusCode::from_u16(status).ok().filter(|_| (200..600).contains(&status));
+        let status =
+            known.ok_or_else(|| format!("the function answered with the status {status}, which is not 200 to 599"))?;
+        let mut headers = HeaderMap::new();
+        for (name, value) in asked {
+            let passing = HeaderName::try_from(name).ok().filter(|name| FUNCTION_HEADERS.contains(&name.as_str()));
+            match (passing, HeaderValue::from_bytes(value)) {
+                (Some(name), Ok(value)) => {
+                    headers.append(name, value);
+                }
+                _ => {
+                    tracing::warn!(target: "nanofaas", header = %name, "a header of the function's answer was dropped");
+                }
+            }
+        }
+        Ok(Self { status, headers, encoding: None })
+    }
 }
 
 impl Output {

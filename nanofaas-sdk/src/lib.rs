@@ -3,6 +3,7 @@
 mod app;
 mod callback;
 mod cli;
+mod collect;
 mod config;
 mod context;
 mod env;
@@ -22,6 +23,9 @@ mod shutdown;
 mod start_error;
 mod telemetry;
 pub mod testing;
+#[cfg(feature = "watchdog")]
+pub mod watchdog;
+mod work;
 
 pub use app::App;
 pub use config::{Config, ConfigError, VARIABLES, Variable};

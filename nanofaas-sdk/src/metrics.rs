@@ -1,7 +1,7 @@
 //! What is counted, and how Prometheus reads it.
 
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::invocation::Outcome;
@@ -19,6 +19,7 @@ pub(crate) struct Metrics {
     cancelled: AtomicU64,
     refused: [AtomicU64; Code::ALL.len()],
     active: AtomicI64,
+    queued: AtomicI64,
     cold_starts: AtomicU64,
     durations: [AtomicU64; BUCKETS.len() + 1],
     duration_micros: AtomicU64,
@@ -26,6 +27,9 @@ pub(crate) struct Metrics {
     callbacks_dropped: AtomicU64,
     callbacks_retried: AtomicU64,
     callbacks_pending: AtomicI64,
+    child_restarts: [AtomicU64; Restart::ALL.len()],
+    /// There is a child that is kept between calls.
+    has_child: AtomicBool,
 }
 
 impl Default for Metrics {
@@ -37,6 +41,9 @@ impl Default for Metrics {
             cancelled: AtomicU64::default(),
             refused: std::array::from_fn(|_| AtomicU64::default()),
             active: AtomicI64::default(),
+            queued: AtomicI64::default(),
+            child_restarts: std::array::from_fn(|_| AtomicU64::default()),
+            has_child: AtomicBool::default(),
             cold_starts: AtomicU64::default(),
             durations: std::array::from_fn(|_| AtomicU64::default()),
             duration_micros: AtomicU64::default(),
@@ -44,6 +51,29 @@ impl Default for Metrics {
             callbacks_dropped: AtomicU64::default(),
             callbacks_retried: AtomicU64::default(),
             callbacks_pending: AtomicI64::default(),
+        }
+    }
+}
+
+/// Why a child was replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Restart {
+    /// It ended by itself.
+    Crash,
+    /// It did not answer any more.
+    Hang,
+    /// It had served as many calls as it should.
+    Recycle,
+}
+
+impl Restart {
+    const ALL: [Self; 3] = [Self::Crash, Self::Hang, Self::Recycle];
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Crash => "crash",
+            Self::Hang => "hang",
+            Self::Recycle => "recycle",
         }
     }
 }
@@ -59,6 +89,10 @@ impl Metrics {
 
     pub(crate) fn handler_ended(&self) {
         self.active.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn queued(&self, change: i64) {
+        self.queued.fetch_add(change, Ordering::Relaxed);
     }
 
     pub(crate) fn cold_start(&self) {
@@ -106,6 +140,17 @@ impl Metrics {
         add(&self.callbacks_retried);
     }
 
+    /// Children are kept between calls: their restarts are shown from now on.
+    #[cfg(feature = "watchdog")]
+    pub(crate) fn keeps_child(&self) {
+        self.has_child.store(true, Ordering::Relaxed);
+    }
+
+    #[cfg(feature = "watchdog")]
+    pub(crate) fn child_restarted(&self, why: Restart) {
+        add(&self.child_restarts[why as usize]);
+    }
+
     /// The Prometheus text format, version 0.0.4.
     pub(crate) fn render(&self, function: &str) -> String {
         let mut text = Text { out: String::with_capacity(4096), label: format!("function=\"{}\"", escape(function)) };
@@ -139,9 +184,11 @@ impl Metrics {
         text.sample("handler_duration_seconds_count", &[], &total.to_string());
 
         let active = self.active.load(Ordering::Relaxed).max(0).to_string();
+        let queued = self.queued.load(Ordering::Relaxed).max(0).to_string();
         let pending = self.callbacks_pending.load(Ordering::Relaxed).max(0).to_string();
         for (name, kind, help, value) in [
             ("active_handlers", "gauge", "Invocations that hold a slot of the function.", active),
+            ("queued_invocations", "gauge", "Invocations that wait for a slot.", queued),
             ("cold_starts_total", "counter", "First invocations of a process.", get(&self.cold_starts)),
             (
                 "callback_deliveries_total",
@@ -155,6 +202,12 @@ impl Metrics {
         ] {
             text.family(name, kind, help);
             text.sample(name, &[], &value);
+        }
+        if self.has_child.load(Ordering::Relaxed) {
+            text.family("child_restarts_total", "counter", "Children that were replaced, by why.");
+            for (why, counter) in Restart::ALL.iter().zip(&self.child_restarts) {
+                text.sample("child_restarts_total", &[("reason", why.as_str())], &get(counter));
+            }
         }
         text.out
     }

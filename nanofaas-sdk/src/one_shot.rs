@@ -1,5 +1,8 @@
 //! The environment platform: one invocation from `INVOCATION_PAYLOAD`, its callback, and the end.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use bytes::Bytes;
 
 use crate::callback::Target;
@@ -16,48 +19,75 @@ use crate::start_error::StartError;
 ///
 /// A function that fails is an outcome like any other: what counts is that it was reported.
 pub(crate) async fn run(mut service: Service, signals: Signals) -> Result<bool, StartError> {
-    let invocation = read(service.config())?;
     let runtime = service.runtime().clone();
+    let invocation = read(service.config(), runtime.has_child())?;
+    let config = Arc::clone(service.config());
     let grace = service.config().shutdown_timeout;
     let stopped = async {
         signals.first_then_force().await;
         runtime.drain(grace).await;
     };
+    let has_begun = AtomicBool::new(false);
     let worked = async {
         if let Err(error) = service.initialise().await {
-            report_failed_start(&runtime, invocation, &error).await;
-            return Err(error);
+            has_begun.store(true, Ordering::Relaxed);
+            report_unbegun(&runtime, &config, code_of(&error), error.to_string()).await;
+            // The end of a child is the function's failure, and was reported like one.
+            return if runtime.has_child() { Ok(()) } else { Err(error) };
         }
+        has_begun.store(true, Ordering::Relaxed);
         runtime.invoke(invocation).await;
         runtime.callbacks_settled().await;
         Ok(())
     };
     tokio::select! {
         worked = worked => worked?,
-        () = stopped => {}
+        () = stopped => if !has_begun.load(Ordering::Relaxed) {
+            let message = "the process stopped before the function was ready".to_owned();
+            report_unbegun(&runtime, &config, Code::Cancelled, message).await;
+        }
     }
     service.end().await;
     Ok(runtime.metrics.delivered_callbacks() > 0)
 }
 
-fn read(config: &Config) -> Result<Invocation, ConfigError> {
-    let payload = config.invocation_payload.clone().unwrap_or_default();
+fn read(config: &Config, has_child: bool) -> Result<Invocation, ConfigError> {
+    let payload = Bytes::from(config.invocation_payload.clone().unwrap_or_default());
     let wrong = |name: &str, failure: Failure| ConfigError::of(format!("{name}: {}", failure.message));
-    let body = RequestBody::parse(&Bytes::from(payload)).map_err(|failure| wrong("INVOCATION_PAYLOAD", failure))?;
+    let body = if has_child {
+        // Any JSON, which was checked with the rest of the environment.
+        Ok(RequestBody::of_payload(payload))
+    } else {
+        RequestBody::parse(&payload)
+    };
+    let body = body.map_err(|failure| wrong("INVOCATION_PAYLOAD", failure))?;
     let execution_id = config.execution_id.clone().unwrap_or_default();
-    let base = config.callback_url.as_deref().unwrap_or_default();
-    let target =
-        Target::new(base, &execution_id, &config.callback_policy).map_err(|failure| wrong("CALLBACK_URL", failure))?;
+    let target = target(config).map_err(|failure| wrong("CALLBACK_URL", failure))?;
     let caller = Caller { execution_id: Some(execution_id), trace_id: config.trace_id.clone(), ..Caller::default() };
     Ok(Invocation::new(caller, body, Some(target)))
 }
 
+fn target(config: &Config) -> Result<Target, Failure> {
+    let (base, execution_id) = (config.callback_url.as_deref(), config.execution_id.as_deref());
+    Target::new(base.unwrap_or_default(), execution_id.unwrap_or_default(), &config.callback_policy)
+}
+
 /// The control plane learns of an execution that never began, too.
-async fn report_failed_start(runtime: &Runtime, invocation: Invocation, error: &StartError) {
-    let Some(target) = invocation.callback else { return };
-    let Caller { execution_id, trace_id, .. } = invocation.caller;
-    let details = Details { execution_id: execution_id.unwrap_or_default(), trace_id, ..Details::default() };
-    let context = Context::of(details, None, States::default(), std::sync::Arc::<Cancel>::default());
-    let failure = Failure::new(Code::Startup, error.to_string());
-    runtime.report(target, &context, &Err(failure)).await;
+async fn report_unbegun(runtime: &Runtime, config: &Config, code: Code, message: String) {
+    let Ok(target) = target(config) else { return };
+    let details = Details {
+        execution_id: config.execution_id.clone().unwrap_or_default(),
+        trace_id: config.trace_id.clone(),
+        ..Details::default()
+    };
+    let context = Context::of(details, None, States::default(), Arc::<Cancel>::default());
+    runtime.report(target, &context, &Err(Failure::new(code, message))).await;
+}
+
+/// What a start that failed is to the control plane.
+fn code_of(error: &StartError) -> Code {
+    match error {
+        StartError::Child { code, .. } if *code == Code::Spawn.as_str() => Code::Spawn,
+        _ => Code::Startup,
+    }
 }

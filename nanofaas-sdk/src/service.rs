@@ -30,18 +30,19 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) fn assemble(app: App) -> Result<Self, StartError> {
-        let App { function, states, init, on_shutdown, config } = app;
+        let App { work, states, init, on_shutdown, config } = app;
         let config = match config {
             Some(config) => config,
             None => Config::from_env()?,
         };
         let provided = init.as_ref().map(|init| init.provides);
-        let missing = function.requirements.missing(|id| provided == Some(id) || states.contains(id));
+        let name = work.name();
+        let missing = work.missing_states(|id| provided == Some(id) || states.contains(id));
         if !missing.is_empty() {
-            return Err(StartError::MissingState { handler: function.name, types: missing });
+            return Err(StartError::MissingState { handler: name, types: missing });
         }
-        let name = config.function_name.clone().unwrap_or_else(|| function.name.clone());
-        let runtime = Runtime::new(Box::new(function), &config, Arc::<Metrics>::default());
+        let runtime = Runtime::new(work.into_executor(), &config, Arc::<Metrics>::default());
+        let name = config.function_name.clone().unwrap_or(name);
         let server = Server { runtime: Arc::new(runtime), config: Arc::new(config), function: name.into() };
         Ok(Self { server, states, init, on_shutdown })
     }
@@ -59,18 +60,21 @@ impl Service {
         initialise(self.runtime().clone(), self.states.clone(), self.init.take()).await
     }
 
+    /// Runs the app's own end, and ends what the executor kept.
     pub(crate) async fn end(&mut self) {
-        let Some(end) = self.on_shutdown.take() else { return };
-        if tokio::time::timeout(self.config().shutdown_timeout, end()).await.is_err() {
+        if let Some(end) = self.on_shutdown.take()
+            && tokio::time::timeout(self.config().shutdown_timeout, end()).await.is_err()
+        {
             tracing::error!(target: "nanofaas", "on_shutdown took longer than NANOFAAS_SHUTDOWN_TIMEOUT and was cut off");
         }
+        self.runtime().close().await;
     }
 
     /// For a server of somebody else's: init runs beside it.
     pub(crate) fn into_router(self) -> axum::Router {
         let router = self.server.router();
         let runtime = self.server.runtime;
-        if self.init.is_none() {
+        if self.init.is_none() && !runtime.has_child() {
             runtime.ready(self.states);
         } else {
             tokio::spawn(async move {
@@ -94,16 +98,31 @@ async fn initialise(runtime: Arc<Runtime>, mut states: States, init: Option<Stat
         let provide = provided.await.unwrap_or_else(|error| Err(error.to_string())).map_err(StartError::Init)?;
         provide(&mut states);
     }
+    runtime.prepare().await?;
     runtime.ready(states);
     Ok(())
 }
 
-/// Serves until `shutdown` ends, then drains; what was left behind.
+/// How a service ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ended {
+    drained: Drained,
+    /// The exit code with which the process asked to end by itself.
+    by_itself: Option<u8>,
+}
+
+impl Ended {
+    pub(crate) fn exit_code(self) -> u8 {
+        self.by_itself.unwrap_or_else(|| u8::from(!self.drained.is_clean()))
+    }
+}
+
+/// Serves until `shutdown` ends or the service ends by itself, then drains.
 pub(crate) async fn serve(
     mut service: Service,
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send,
-) -> Result<Drained, StartError> {
+) -> Result<Ended, StartError> {
     let config = Arc::clone(service.config());
     let runtime = Arc::clone(service.runtime());
     let (stop, stopped) = oneshot::channel::<()>();
@@ -119,11 +138,17 @@ pub(crate) async fn serve(
     };
     if started.is_err() {
         accepting.abort();
+        runtime.close().await;
     }
+    let mut by_itself = None;
     if started? {
-        let init_ms = u64::try_from(runtime.lifecycle.init_duration().as_millis()).unwrap_or(u64::MAX);
+        let init = runtime.lifecycle.init_duration().unwrap_or_default();
+        let init_ms = u64::try_from(init.as_millis()).unwrap_or(u64::MAX);
         tracing::info!(target: "nanofaas", function = %service.server.function, %address, init_ms, "ready");
-        shutdown.await;
+        by_itself = tokio::select! {
+            () = shutdown => None,
+            code = runtime.ended() => Some(code),
+        };
     }
     tracing::info!(target: "nanofaas", "stopping: no new work, what runs is brought to its end");
     let end = Instant::now() + config.shutdown_timeout;
@@ -133,5 +158,5 @@ pub(crate) async fn serve(
     let _ = tokio::time::timeout_at(end.max(Instant::now() + LAST_ANSWERS), accepting).await;
     service.end().await;
     tracing::info!(target: "nanofaas", "stopped");
-    Ok(drained)
+    Ok(Ended { drained, by_itself })
 }

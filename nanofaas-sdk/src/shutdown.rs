@@ -1,14 +1,16 @@
-//! The signals that end the process: SIGTERM from a container engine, SIGINT from a terminal.
+//! The signals that end the process: SIGTERM from a container engine, SIGINT from a terminal,
+//! SIGQUIT from images that were made for other servers.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// The two signals, from the moment this is made.
+/// The signals, from the moment this is made.
 #[derive(Debug)]
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    quit: Signal,
 }
 
 /// A signal's number, for the exit code.
@@ -24,7 +26,11 @@ impl SignalNumber {
 
 impl Signals {
     pub(crate) fn listen() -> io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
+        })
     }
 
     /// Waits for the next one.
@@ -32,6 +38,7 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => SignalNumber(15),
             _ = self.interrupt.recv() => SignalNumber(2),
+            _ = self.quit.recv() => SignalNumber(3),
         }
     }
 
@@ -42,6 +49,8 @@ impl Signals {
         tokio::spawn(async move {
             let second = self.next().await;
             tracing::error!(target: "nanofaas", signal = second.0, "second signal: ending now");
+            #[cfg(feature = "watchdog")]
+            crate::watchdog::kill_children();
             std::process::exit(i32::from(second.exit_code()));
         });
     }

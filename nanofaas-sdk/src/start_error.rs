@@ -27,6 +27,15 @@ pub enum StartError {
     },
     /// The init function failed.
     Init(String),
+    /// The child process did not start, or did not become ready.
+    Child {
+        /// `SPAWN_ERROR` or `STARTUP_ERROR`.
+        code: &'static str,
+        /// What happened to which program.
+        message: String,
+        /// The child's own status, 128 and the signal's number, or 1.
+        exit_code: u8,
+    },
     /// The system refused threads, signals or the like.
     System(io::Error),
 }
@@ -38,6 +47,7 @@ impl StartError {
         match self {
             Self::Config(_) | Self::MissingState { .. } => 64,
             Self::Bind { .. } | Self::Init(_) | Self::System(_) => 1,
+            Self::Child { exit_code, .. } => *exit_code,
         }
     }
 }
@@ -60,6 +70,7 @@ impl fmt::Display for StartError {
             }
             Self::Bind { port, error } => write!(formatter, "port {port} cannot be listened on: {error}"),
             Self::Init(reason) => write!(formatter, "the init function failed: {reason}"),
+            Self::Child { code, message, .. } => write!(formatter, "{message} ({code})"),
             Self::System(error) => write!(formatter, "the system refused what a server needs: {error}"),
         }
     }

@@ -61,7 +61,7 @@ impl Command {
             (Self::Help, _) => help(&name),
             (Self::Version, Some(Program { version, .. })) => format!("{name} {version} (nanofaas {sdk})\n"),
             (Self::Version, None) => format!("{name} (nanofaas {sdk})\n"),
-            (Self::Health, _) => return Some(health::check()),
+            (Self::Health, _) => return Some(health::check_configured()),
             (Self::Serve | Self::Invoke(_) | Self::Schema, _) => return None,
         };
         Some(ExitCode::from(print(&text)))

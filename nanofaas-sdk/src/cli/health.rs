@@ -16,11 +16,15 @@ const LIMIT: Duration = Duration::from_secs(2);
 const ANSWER: usize = 4096;
 
 /// Exit code 0 where the server on this machine's `PORT` is healthy, else 1.
-pub(super) fn check() -> ExitCode {
-    let port = match Config::from_env() {
-        Ok(config) => config.port,
-        Err(error) => return refuse(&error.into()),
-    };
+pub(super) fn check_configured() -> ExitCode {
+    match Config::from_env() {
+        Ok(config) => check(config.port),
+        Err(error) => refuse(&error.into()),
+    }
+}
+
+/// Exit code 0 where the server on this port of this machine is healthy, else 1.
+pub(crate) fn check(port: u16) -> ExitCode {
     let end = Instant::now() + LIMIT;
     let answer = match ask((Ipv4Addr::LOCALHOST, port).into(), end) {
         // A server may listen on IPv6 alone.

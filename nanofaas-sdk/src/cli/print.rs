@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 /// Prints to stdout; the exit code is 1 where that fails.
-pub(super) fn print(text: &str) -> u8 {
+pub(crate) fn print(text: &str) -> u8 {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Ok(()) => 0,

@@ -7,7 +7,9 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::callback::Policy;
-use reader::Reader;
+pub(crate) use reader::Reader;
+#[cfg(feature = "watchdog")]
+pub(crate) use variables::variable;
 pub use variables::{VARIABLES, Variable};
 
 /// Everything that can be set from outside, checked.
@@ -52,13 +54,17 @@ pub struct Config {
     /// `NANOFAAS_WORKER_THREADS`: threads of the event loop, beside the one in reserve.
     pub worker_threads: usize,
     pub(crate) callback_policy: Policy,
+    /// `WATCHDOG_QUEUE`: invocations that may wait for a slot; a function's own wait for none.
+    pub(crate) max_queued_invocations: usize,
+    /// `WARM_IDLE_TIMEOUT_MS`: how long without an invocation before the process ends.
+    pub(crate) idle_timeout: Option<Duration>,
 }
 
 /// The defaults.
 impl Default for Config {
     fn default() -> Self {
         // An empty environment has no mistakes: a unit test says so.
-        Self::read(|_| None).unwrap_or_else(|mistakes| unreachable!("{mistakes}"))
+        Self::read(&|_| None).unwrap_or_else(|mistakes| unreachable!("{mistakes}"))
     }
 }
 
@@ -69,15 +75,27 @@ impl Config {
     ///
     /// Every variable that cannot be used, all at once.
     pub fn from_env() -> Result<Self, ConfigError> {
-        Self::read(|name| std::env::var_os(name))
+        Self::read(&|name| std::env::var_os(name))
     }
 
     /// Reads variables from anywhere; a blank value is the same as none.
-    pub(crate) fn read(get: impl Fn(&str) -> Option<std::ffi::OsString>) -> Result<Self, ConfigError> {
-        let mut reader = Reader::new(get);
+    pub(crate) fn read(get: &dyn Fn(&str) -> Option<std::ffi::OsString>) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(get, &[VARIABLES]);
+        let config = Self::read_from(&mut reader, "PORT");
+        if config.invocation_payload.is_some() {
+            for name in ["EXECUTION_ID", "CALLBACK_URL"] {
+                reader.required(name, "with INVOCATION_PAYLOAD it is needed");
+            }
+        }
+        reader.finish(config)
+    }
+
+    /// Reads what all executors have in common; `port` is the variable with the server's port.
+    pub(crate) fn read_from(reader: &mut Reader<'_>, port: &str) -> Self {
         let callback_policy = reader.callback_policy("NANOFAAS_CALLBACK_ALLOW");
-        let config = Self {
-            port: reader.number("PORT", 0..=u16::MAX),
+        reader.not_yet("NANOFAAS_CALLBACK_SPOOL_DIR", "callbacks on disk are not part of this version");
+        Self {
+            port: reader.number(port, 0..=u16::MAX),
             function_name: reader.text("FUNCTION_NAME"),
             handler: reader.text("FUNCTION_HANDLER"),
             timeout: reader.milliseconds("TIMEOUT_MS", 1),
@@ -95,14 +113,9 @@ impl Config {
             shutdown_timeout: reader.milliseconds("NANOFAAS_SHUTDOWN_TIMEOUT", 0),
             worker_threads: reader.number("NANOFAAS_WORKER_THREADS", 1..=1_024),
             callback_policy,
-        };
-        reader.not_yet("NANOFAAS_CALLBACK_SPOOL_DIR", "callbacks on disk are not part of this version");
-        if config.invocation_payload.is_some() {
-            for name in ["EXECUTION_ID", "CALLBACK_URL"] {
-                reader.required(name, "with INVOCATION_PAYLOAD it is needed");
-            }
+            max_queued_invocations: 0,
+            idle_timeout: None,
         }
-        reader.finish(config)
     }
 }
 
@@ -143,7 +156,7 @@ mod tests {
     use super::*;
 
     fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        Config::read(|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into()))
+        Config::read(&|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into()))
     }
 
     #[test]

@@ -6,27 +6,29 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::variables::default_of;
-use super::{Config, ConfigError};
+use super::{ConfigError, Variable};
 use crate::callback::Policy;
 use crate::protocol::present;
 
-pub(super) struct Reader<G> {
-    get: G,
+pub(crate) struct Reader<'a> {
+    get: &'a dyn Fn(&str) -> Option<OsString>,
+    /// Where defaults stand; the first table that has a variable counts.
+    tables: &'a [&'a [Variable]],
     mistakes: Vec<String>,
 }
 
-impl<G: Fn(&str) -> Option<OsString>> Reader<G> {
-    pub(super) fn new(get: G) -> Self {
-        Self { get, mistakes: Vec::new() }
+impl<'a> Reader<'a> {
+    pub(crate) fn new(get: &'a dyn Fn(&str) -> Option<OsString>, tables: &'a [&'a [Variable]]) -> Self {
+        Self { get, tables, mistakes: Vec::new() }
     }
 
-    pub(super) fn finish(self, config: Config) -> Result<Config, ConfigError> {
+    /// The configuration, if nothing was wrong.
+    pub(crate) fn finish<T>(self, config: T) -> Result<T, ConfigError> {
         if self.mistakes.is_empty() { Ok(config) } else { Err(ConfigError { mistakes: self.mistakes }) }
     }
 
     /// The value, trimmed; blank is absent.
-    pub(super) fn text(&mut self, name: &str) -> Option<String> {
+    pub(crate) fn text(&mut self, name: &str) -> Option<String> {
         match (self.get)(name)?.into_string() {
             Ok(value) => present(&value).map(str::to_owned),
             Err(value) => {
@@ -37,13 +39,13 @@ impl<G: Fn(&str) -> Option<OsString>> Reader<G> {
     }
 
     /// A variable that another one makes necessary.
-    pub(super) fn required(&mut self, name: &str, reason: &str) {
+    pub(crate) fn required(&mut self, name: &str, reason: &str) {
         if self.text(name).is_none() {
             self.mistakes.push(format!("{name} is not set: {reason}"));
         }
     }
 
-    pub(super) fn number<T>(&mut self, name: &str, range: RangeInclusive<T>) -> T
+    pub(crate) fn number<T>(&mut self, name: &str, range: RangeInclusive<T>) -> T
     where
         T: FromStr + PartialOrd + Display + Copy,
     {
@@ -52,7 +54,7 @@ impl<G: Fn(&str) -> Option<OsString>> Reader<G> {
         self.parse(name, &expected, |value| value.parse().ok().filter(|number| range.contains(number))).unwrap_or(low)
     }
 
-    pub(super) fn milliseconds(&mut self, name: &str, least: u64) -> Duration {
+    pub(crate) fn milliseconds(&mut self, name: &str, least: u64) -> Duration {
         // A year: far beyond any use, and far from what clocks cannot add.
         let most = 366 * 24 * 3600 * 1000;
         let expected = format!("expected a whole number of milliseconds from {least} to {most}");
@@ -60,7 +62,18 @@ impl<G: Fn(&str) -> Option<OsString>> Reader<G> {
         Duration::from_millis(parsed.unwrap_or(least))
     }
 
-    pub(super) fn callback_policy(&mut self, name: &str) -> Policy {
+    /// `true` or `false`, also as 1 or 0.
+    #[cfg(feature = "watchdog")]
+    pub(crate) fn flag(&mut self, name: &str) -> bool {
+        let parse = |value: &str| match value.to_ascii_lowercase().as_str() {
+            "true" | "1" => Some(true),
+            "false" | "0" => Some(false),
+            _ => None,
+        };
+        self.parse(name, "expected true or false", parse).unwrap_or_default()
+    }
+
+    pub(crate) fn callback_policy(&mut self, name: &str) -> Policy {
         let Some(list) = self.text(name) else { return Policy::default() };
         Policy::parse(&list).unwrap_or_else(|entry| {
             let expected = format!(
@@ -71,7 +84,7 @@ impl<G: Fn(&str) -> Option<OsString>> Reader<G> {
         })
     }
 
-    pub(super) fn callback_url(&mut self, name: &str, policy: &Policy) -> Option<String> {
+    pub(crate) fn callback_url(&mut self, name: &str, policy: &Policy) -> Option<String> {
         let url = self.text(name)?;
         match policy.check(&url) {
             Ok(_) => Some(url),
@@ -83,23 +96,34 @@ impl<G: Fn(&str) -> Option<OsString>> Reader<G> {
     }
 
     /// A variable that other versions know: better no start than a promise that is not kept.
-    pub(super) fn not_yet(&mut self, name: &str, reason: &str) {
+    pub(crate) fn not_yet(&mut self, name: &str, reason: &str) {
         if let Some(value) = self.text(name) {
             self.mistake(name, &value, &format!("{reason}; unset it"));
         }
     }
 
+    fn default_of(&self, name: &str) -> &'a str {
+        let mut rows = self.tables.iter().flat_map(|table| table.iter());
+        rows.find(|variable| variable.name == name).map_or("", |variable| variable.default)
+    }
+
+    /// Something that is wrong in itself, not in one value.
+    #[cfg(feature = "watchdog")]
+    pub(crate) fn complain(&mut self, mistake: String) {
+        self.mistakes.push(mistake);
+    }
+
     /// The parsed value or the default; `None` after a mistake.
-    fn parse<T>(&mut self, name: &str, expected: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+    pub(crate) fn parse<T>(&mut self, name: &str, expected: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
         let value = self.text(name);
-        let parsed = parse(value.as_deref().unwrap_or_else(|| default_of(name)));
+        let parsed = parse(value.as_deref().unwrap_or_else(|| self.default_of(name)));
         if parsed.is_none() {
             self.mistake(name, value.as_deref().unwrap_or_default(), expected);
         }
         parsed
     }
 
-    fn mistake(&mut self, name: &str, value: &str, expected: &str) {
+    pub(crate) fn mistake(&mut self, name: &str, value: &str, expected: &str) {
         self.mistakes.push(format!("{name} is {value:?}: {expected}"));
     }
 }

@@ -14,7 +14,13 @@ pub struct Variable {
     pub meaning: &'static str,
 }
 
-const fn variable(name: &'static str, default: &'static str, unit: &'static str, meaning: &'static str) -> Variable {
+/// One row of a table.
+pub(crate) const fn variable(
+    name: &'static str,
+    default: &'static str,
+    unit: &'static str,
+    meaning: &'static str,
+) -> Variable {
     Variable { name, default, unit, meaning }
 }
 
@@ -45,7 +51,3 @@ pub const VARIABLES: &[Variable] = &[
     variable("NANOFAAS_WORKER_THREADS", "1", "threads", "threads of the event loop, beside the one in reserve"),
     variable("RUST_LOG", "info", "", "what is logged, such as `warn` or `info,my_crate=debug`"),
 ];
-
-pub(super) fn default_of(name: &str) -> &'static str {
-    VARIABLES.iter().find(|variable| variable.name == name).map_or("", |variable| variable.default)
-}

@@ -172,6 +172,7 @@ pub(super) fn into_failure(error: &impl FunctionError) -> Failure {
         message: error.to_string(),
         log: Some(chain(error)),
         retryable: false,
+        retry_after: None,
         closes: false,
     }
 }

@@ -4,13 +4,12 @@ use std::io::{self, Write};
 use std::marker::PhantomData;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
 use super::FunctionError;
 use super::argument::{CallInput, Rejection};
 use crate::invocation::{Head, Output};
-use crate::protocol::{Code, FUNCTION_HEADERS, Failure};
+use crate::protocol::{Code, Failure};
 use crate::schema::Probe;
 
 /// An output with a status and headers of the function's own choice.
@@ -68,25 +67,9 @@ impl<T> Response<T> {
         if self.status.is_none() && self.headers.is_empty() {
             return Ok(None);
         }
-        let asked = self.status_code();
-        let status = StatusCode::from_u16(asked).ok().filter(|_| (200..600).contains(&asked));
-        let status = status.ok_or_else(|| {
-            let message = format!("the function answered with the status {asked}, which is not 200 to 599");
-            Failure::new(Code::HandlerError, message)
-        })?;
-        let mut headers = HeaderMap::new();
-        for (name, value) in &self.headers {
-            let passing = HeaderName::try_from(name).ok().filter(|name| FUNCTION_HEADERS.contains(&name.as_str()));
-            match (passing, HeaderValue::try_from(value)) {
-                (Some(name), Ok(value)) => {
-                    headers.append(name, value);
-                }
-                _ => {
-                    tracing::warn!(target: "nanofaas", header = %name, "a header of the function's answer was dropped");
-                }
-            }
-        }
-        Ok(Some(Head { status, headers }))
+        let headers = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        let head = Head::new(self.status_code(), headers);
+        head.map(Some).map_err(|message| Failure::new(Code::HandlerError, message))
     }
 }
 

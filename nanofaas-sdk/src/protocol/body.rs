@@ -13,6 +13,8 @@ use super::{Code, Failure};
 pub(crate) struct RequestBody {
     /// JSON text; `null` where the request has no input.
     pub(crate) input: Bytes,
+    /// The whole body, as it was sent.
+    pub(crate) payload: Bytes,
     pub(crate) metadata: Map<String, Value>,
     pub(crate) headers: Map<String, Value>,
 }
@@ -31,30 +33,56 @@ struct Envelope<'a> {
 impl RequestBody {
     /// Reads the body without copying the input.
     pub(crate) fn parse(body: &Bytes) -> Result<Self, Failure> {
-        let text = std::str::from_utf8(body).map_err(|error| {
-            let at = error.valid_up_to();
-            Failure::new(Code::InvalidRequest, format!("the body is not UTF-8: the byte at offset {at} is not valid"))
-        })?;
-        if text.trim().is_empty() {
-            let message = "the body is empty: send a JSON object such as {\"input\": \"hello\"}";
-            return Err(Failure::new(Code::InvalidRequest, message));
-        }
-        serde_json::from_str::<Strict>(text).map_err(|error| refuse(&error))?;
-        // Derived readers take an array by position, too.
-        if !text.trim_start().starts_with('{') {
-            let message = "the body is not a valid request: expected an object with `input`, `metadata` and `headers`";
-            return Err(Failure::new(Code::InvalidRequest, message));
-        }
-        let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|error| refuse(&error))?;
+        let envelope: Envelope<'_> = read_object(body)?;
+        Self::of_parts(body, envelope.input, envelope.metadata, envelope.headers)
+    }
+
+    pub(super) fn of_parts(
+        body: &Bytes,
+        input: Option<&RawValue>,
+        metadata: Option<&RawValue>,
+        headers: Option<&RawValue>,
+    ) -> Result<Self, Failure> {
         Ok(Self {
-            input: match envelope.input {
+            input: match input {
                 Some(raw) => body.slice_ref(raw.get().as_bytes()),
                 None => Bytes::from_static(b"null"),
             },
-            metadata: object("metadata", envelope.metadata)?,
-            headers: object("headers", envelope.headers)?,
+            metadata: object("metadata", metadata)?,
+            headers: object("headers", headers)?,
+            payload: body.clone(),
         })
     }
+
+    /// A body for this input alone.
+    pub(crate) fn of_input(input: Bytes) -> Self {
+        let payload = [br#"{"input":"#.as_slice(), &input, b"}"].concat().into();
+        Self { input, payload, ..Self::default() }
+    }
+
+    /// A body that is any JSON value: only a child knows what it is.
+    pub(crate) fn of_payload(payload: Bytes) -> Self {
+        Self { payload, ..Self::default() }
+    }
+}
+
+/// Reads a JSON object that means one thing only, and leaves its values as text.
+pub(super) fn read_object<'a, T: Deserialize<'a>>(body: &'a Bytes) -> Result<T, Failure> {
+    let text = std::str::from_utf8(body).map_err(|error| {
+        let at = error.valid_up_to();
+        Failure::new(Code::InvalidRequest, format!("the body is not UTF-8: the byte at offset {at} is not valid"))
+    })?;
+    if text.trim().is_empty() {
+        let message = "the body is empty: send a JSON object such as {\"input\": \"hello\"}";
+        return Err(Failure::new(Code::InvalidRequest, message));
+    }
+    serde_json::from_str::<Strict>(text).map_err(|error| refuse(&error))?;
+    // Derived readers take an array by position, too.
+    if !text.trim_start().starts_with('{') {
+        let message = "the body is not a valid request: expected an object with `input`, `metadata` and `headers`";
+        return Err(Failure::new(Code::InvalidRequest, message));
+    }
+    serde_json::from_str(text).map_err(|error| refuse(&error))
 }
 
 fn object(key: &str, raw: Option<&RawValue>) -> Result<Map<String, Value>, Failure> {

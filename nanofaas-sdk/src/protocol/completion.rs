@@ -9,8 +9,8 @@ use super::Failure;
 use super::failure::json_bytes;
 use crate::invocation::{Head, Outcome, Output};
 
-/// Writes the callback body for an outcome: `{"success","output","error"}`, and `statusCode` and
-/// `headers` where the function chose them.
+/// Writes an outcome as `{"success","output","error"}`, with `statusCode`, `headers` and `encoding`
+/// where the function chose them: the body of a callback, and the answer to the envelope form.
 pub(crate) fn completion_body(outcome: &Outcome) -> Bytes {
     match outcome {
         Ok(output) => success(output),
@@ -30,6 +30,10 @@ fn success(output: &Output) -> Vec<u8> {
         body.extend_from_slice(head.status.as_str().as_bytes());
         body.extend_from_slice(br#","headers":"#);
         body.extend_from_slice(&json_bytes(&text_headers(head)));
+        if let Some(encoding) = &head.encoding {
+            body.extend_from_slice(br#","encoding":"#);
+            body.extend_from_slice(&json_bytes(encoding));
+        }
     }
     body.push(b'}');
     body
@@ -75,9 +79,9 @@ mod tests {
     #[test]
     fn a_chosen_status_stands_beside_the_output() {
         let headers = HeaderMap::from_iter([(http::header::LOCATION, "/\"x\"".parse().unwrap())]);
-        let head = Head { status: StatusCode::CREATED, headers };
+        let head = Head { status: StatusCode::CREATED, headers, encoding: Some("base64".into()) };
         let body = completion_body(&Ok(Output::new(Bytes::from_static(b"1"), Some(head))));
-        let expected = r#"{"success":true,"output":1,"error":null,"statusCode":201,"headers":{"location":"/\"x\""}}"#;
+        let expected = r#"{"success":true,"output":1,"error":null,"statusCode":201,"headers":{"location":"/\"x\""},"encoding":"base64"}"#;
         assert_eq!(&body[..], expected.as_bytes());
     }
 

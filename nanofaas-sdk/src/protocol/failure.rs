@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use http::HeaderValue;
+
 /// The codes of the contract, with the status each is answered with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Code {
@@ -23,11 +25,13 @@ pub(crate) enum Code {
     Timeout,
     Cancelled,
     Startup,
+    Spawn,
+    Function,
 }
 
 impl Code {
     /// Every code, in the order of the contract's table.
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::ExecutionIdRequired,
         Self::InvalidRequest,
         Self::InvalidInput,
@@ -46,6 +50,8 @@ impl Code {
         Self::Timeout,
         Self::Cancelled,
         Self::Startup,
+        Self::Spawn,
+        Self::Function,
     ];
 
     pub(crate) const fn as_str(self) -> &'static str {
@@ -81,6 +87,8 @@ impl Code {
             Self::Timeout => ("TIMEOUT", 504),
             Self::Cancelled => ("INVOCATION_CANCELLED", 503),
             Self::Startup => ("STARTUP_ERROR", 500),
+            Self::Spawn => ("SPAWN_ERROR", 500),
+            Self::Function => ("FUNCTION_ERROR", 500),
         }
     }
 }
@@ -96,6 +104,8 @@ pub(crate) struct Failure {
     /// quotes the payload.
     pub(crate) log: Option<String>,
     pub(crate) retryable: bool,
+    /// `Retry-After` of a child's own answer; without it a retryable failure asks for a second.
+    pub(crate) retry_after: Option<HeaderValue>,
     /// The rest of the request is not read: the connection cannot be used again.
     pub(crate) closes: bool,
 }
@@ -108,6 +118,7 @@ impl Failure {
             message: message.into(),
             log: None,
             retryable: code.is_retryable(),
+            retry_after: None,
             closes: false,
         }
     }
@@ -115,6 +126,14 @@ impl Failure {
     /// Logs `text` in the message's place.
     pub(crate) fn logged_as(mut self, text: impl Into<String>) -> Self {
         self.log = Some(text.into());
+        self
+    }
+
+    /// Answers with this status in the code's place.
+    #[cfg(feature = "watchdog")]
+    pub(crate) fn with_status(mut self, status: u16) -> Self {
+        self.status = status;
+        self.retryable = matches!(status, 429 | 503);
         self
     }
 

@@ -5,6 +5,8 @@
 
 mod body;
 mod completion;
+#[cfg(feature = "watchdog")]
+mod envelope;
 mod failure;
 mod strict;
 
@@ -12,6 +14,8 @@ use http::HeaderName;
 
 pub(crate) use body::RequestBody;
 pub(crate) use completion::completion_body;
+#[cfg(feature = "watchdog")]
+pub(crate) use envelope::{Envelope, Form};
 pub(crate) use failure::{Code, Failure};
 pub(crate) use strict::check_json;
 
@@ -31,6 +35,9 @@ pub(crate) static COLD_START: HeaderName = HeaderName::from_static("x-cold-start
 pub(crate) static INIT_DURATION_MS: HeaderName = HeaderName::from_static("x-init-duration-ms");
 /// `true` when status and headers are the function's own.
 pub(crate) static FUNCTION_STATUS: HeaderName = HeaderName::from_static("x-nanofaas-function-status");
+
+/// How the output stands in JSON, beside [`FUNCTION_STATUS`].
+pub(crate) static ENCODING: HeaderName = HeaderName::from_static("x-nanofaas-encoding");
 
 /// The headers a function may set on its answer; all others are dropped.
 pub(crate) const FUNCTION_HEADERS: [&str; 8] = [

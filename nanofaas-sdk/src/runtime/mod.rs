@@ -8,21 +8,21 @@ mod drain;
 mod lifecycle;
 mod run;
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::callback::{Outbox, Reservation, Target};
 use crate::config::Config;
 use crate::context::{Cancel, Context, Details, States};
-use crate::executor::Executor;
+use crate::executor::{Executor, Stage};
 use crate::invocation::{Answer, Call, Caller, Invocation, Outcome, RunId};
 use crate::metrics::Metrics;
 use crate::protocol::{Code, Failure};
+use crate::start_error::StartError;
 use crate::telemetry;
 
-use admission::Admission;
 pub(crate) use admission::Hold;
+use admission::{Admission, Admitted, Waiting};
 pub(crate) use drain::Drained;
 pub(crate) use lifecycle::{Lifecycle, Phase, process_began};
 use run::Run;
@@ -34,12 +34,11 @@ pub(crate) struct Runtime {
     states: OnceLock<States>,
     admission: Admission,
     outbox: Outbox,
-    pub(crate) lifecycle: Lifecycle,
+    pub(crate) lifecycle: Arc<Lifecycle>,
     pub(crate) metrics: Arc<Metrics>,
     timeout: Duration,
+    idle_timeout: Option<Duration>,
     output_limit: usize,
-    /// The next admitted invocation is the first.
-    cold: AtomicBool,
 }
 
 impl Runtime {
@@ -47,35 +46,100 @@ impl Runtime {
         Self {
             executor,
             states: OnceLock::new(),
-            admission: Admission::new(config.max_concurrent_handlers, Arc::clone(&metrics)),
+            admission: Admission::new(
+                config.max_concurrent_handlers,
+                config.max_queued_invocations,
+                Arc::clone(&metrics),
+            ),
             outbox: Outbox::new(config, Arc::clone(&metrics)),
-            lifecycle: Lifecycle::new(),
+            lifecycle: Arc::new(Lifecycle::new()),
             metrics,
             timeout: config.timeout,
+            idle_timeout: config.idle_timeout,
             output_limit: config.max_output_bytes,
-            cold: AtomicBool::new(true),
         }
+    }
+
+    /// Starts what the executor needs.
+    pub(crate) async fn prepare(&self) -> Result<(), StartError> {
+        let stage = Stage { lifecycle: Arc::clone(&self.lifecycle), metrics: Arc::clone(&self.metrics) };
+        self.executor.prepare(stage).await
     }
 
     /// Init is done: invocations are let in, and their handlers find these states.
     pub(crate) fn ready(&self, states: States) {
         // Init runs once.
         let _ = self.states.set(states);
-        self.lifecycle.ready();
+        self.lifecycle.ready(process_began().elapsed());
+    }
+
+    /// Whether a child process serves.
+    pub(crate) fn has_child(&self) -> bool {
+        self.executor.is_child()
+    }
+
+    /// Ends what the executor keeps between calls.
+    pub(crate) async fn close(&self) {
+        self.executor.close().await;
     }
 
     /// Runs the invocation to its end: the answer, and its callback in the background.
     ///
     /// When the returned future is dropped because the client went away, an invocation with a
     /// callback runs on and one without is cancelled.
-    pub(crate) async fn invoke(&self, mut invocation: Invocation) -> Answer {
+    pub(crate) async fn invoke(self: &Arc<Self>, mut invocation: Invocation) -> Answer {
+        self.lifecycle.used();
         let cancel = Arc::<Cancel>::default();
-        match self.admit(&mut invocation, &cancel).await {
-            Ok((hold, reservation)) => {
-                let (run, cold_start) = self.start(invocation, cancel, hold, reservation);
-                Answer::Ended { outcome: run.await, cold_start }
-            }
-            Err(failure) => self.refuse(&invocation.caller, failure),
+        let (admitted, reservation) = match self.admit(&mut invocation, &cancel).await {
+            Ok(admitted) => admitted,
+            Err(failure) => return self.refuse(&invocation.caller, failure),
+        };
+        let waiting = match admitted {
+            Admitted::Now(hold) => return self.execute(invocation, cancel, hold, reservation).await,
+            Admitted::Later(waiting) => waiting,
+        };
+        if reservation.is_none() {
+            return self.execute_later(invocation, cancel, waiting, None).await;
+        }
+        // It was taken and will be reported, whether the client waits or not.
+        let (runtime, caller) = (Arc::clone(self), invocation.caller.clone());
+        let queued =
+            tokio::spawn(async move { runtime.execute_later(invocation, cancel, waiting, reservation).await }).await;
+        queued.unwrap_or_else(|error| self.refuse(&caller, Failure::new(Code::Cancelled, error.to_string())))
+    }
+
+    async fn execute(
+        &self,
+        invocation: Invocation,
+        cancel: Arc<Cancel>,
+        hold: Hold,
+        reservation: Option<Reservation>,
+    ) -> Answer {
+        // The wait for a place may have outlasted the process's readiness.
+        if let Err(failure) = self.check_open() {
+            return self.refuse(&invocation.caller, failure);
+        }
+        let (run, cold_start) = self.start(invocation, cancel, hold, reservation);
+        let outcome = run.await;
+        self.lifecycle.used();
+        Answer::Ended { outcome, cold_start }
+    }
+
+    async fn execute_later(
+        &self,
+        invocation: Invocation,
+        cancel: Arc<Cancel>,
+        waiting: Waiting,
+        reservation: Option<Reservation>,
+    ) -> Answer {
+        let hold = tokio::select! {
+            hold = self.admission.slot(waiting) => Some(hold),
+            () = self.lifecycle.stopping() => None,
+        };
+        match (hold, self.check_open()) {
+            (Some(hold), Ok(())) => self.execute(invocation, cancel, hold, reservation).await,
+            (_, Err(failure)) => self.refuse(&invocation.caller, failure),
+            (None, Ok(())) => unreachable!("a process that stops is not open"),
         }
     }
 
@@ -91,6 +155,9 @@ impl Runtime {
         match self.lifecycle.phase() {
             Phase::Ready => Ok(()),
             Phase::Starting => Err(Failure::new(Code::NotReady, "the function is starting and not ready yet")),
+            Phase::Interrupted => {
+                Err(Failure::new(Code::NotReady, "the function's process has ended and is being replaced"))
+            }
             Phase::Stopping => Err(Failure::new(Code::Stopping, "the function is stopping and takes no new work")),
         }
     }
@@ -99,7 +166,7 @@ impl Runtime {
         &self,
         invocation: &mut Invocation,
         cancel: &Arc<Cancel>,
-    ) -> Result<(Hold, Option<Reservation>), Failure> {
+    ) -> Result<(Admitted, Option<Reservation>), Failure> {
         self.check_open()?;
         // The callback's place comes first: to wait for it must not keep a slot of the function.
         let reservation = match invocation.callback.take() {
@@ -111,23 +178,22 @@ impl Runtime {
             execution_id: execution_id.as_deref().unwrap_or_default().into(),
             dispatch_attempt: dispatch_attempt.as_deref().map(Into::into),
         };
-        let hold = self.admission.admit(id, Arc::clone(cancel))?;
-        // The wait for the callback's place may have outlasted the process's readiness.
-        self.check_open()?;
-        Ok((hold, reservation))
+        let entry = self.admission.enter(id, Arc::clone(cancel))?;
+        Ok((self.admission.admit(entry)?, reservation))
     }
 
     fn start(
         &self,
-        Invocation { caller, body, .. }: Invocation,
+        Invocation { caller, body, timeout, .. }: Invocation,
         cancel: Arc<Cancel>,
         hold: Hold,
         reservation: Option<Reservation>,
     ) -> (Run, Option<Duration>) {
-        let cold_start = self.cold.swap(false, Ordering::Relaxed);
-        if cold_start {
+        let cold_start = self.lifecycle.take_cold_start();
+        if cold_start.is_some() {
             self.metrics.cold_start();
         }
+        let timeout = timeout.unwrap_or(self.timeout);
         let started = Instant::now();
         let details = Details {
             execution_id: caller.execution_id.unwrap_or_default(),
@@ -136,29 +202,35 @@ impl Runtime {
             dispatch_attempt: caller.dispatch_attempt,
             metadata: body.metadata,
             headers: body.headers,
-            cold_start,
+            cold_start: cold_start.is_some(),
         };
         let states = self.states.get().cloned().unwrap_or_default();
-        let context = Context::of(details, Some(started + self.timeout), states, cancel);
+        let context = Context::of(details, Some(started + timeout), states, cancel);
         let span = tracing::info_span!(
             target: "nanofaas",
             "invocation",
             execution_id = %context.execution_id,
             trace_id = context.trace_id.as_deref(),
         );
-        let call = Call { context: context.clone(), input: body.input, output_limit: self.output_limit, _hold: hold };
+        let call = Call {
+            context: context.clone(),
+            input: body.input,
+            payload: body.payload,
+            output_limit: self.output_limit,
+            _hold: hold,
+        };
         let task = span.in_scope(|| self.executor.start(call));
         let run = Run::new(run::Running {
             task,
             context,
             started,
-            timeout: self.timeout,
+            timeout,
             output_limit: self.output_limit,
             reservation,
             outbox: self.outbox.clone(),
             metrics: Arc::clone(&self.metrics),
         });
-        (run, cold_start.then(|| self.lifecycle.init_duration()))
+        (run, cold_start)
     }
 
     /// Reports an outcome that no invocation had: the process could not even start.
@@ -172,6 +244,31 @@ impl Runtime {
     /// Waits until every callback is delivered or given up.
     pub(crate) async fn callbacks_settled(&self) {
         self.outbox.idle().await;
+    }
+
+    /// Waits until the process should end by itself, and with which exit code: nobody used it for as
+    /// long as it may be idle, or the executor cannot go on.
+    pub(crate) async fn ended(&self) -> u8 {
+        tokio::select! {
+            code = self.lifecycle.ended() => code,
+            () = self.unused() => {
+                tracing::info!(target: "nanofaas", "ending: no invocation within WARM_IDLE_TIMEOUT_MS");
+                0
+            }
+        }
+    }
+
+    async fn unused(&self) {
+        let Some(limit) = self.idle_timeout else { return std::future::pending().await };
+        loop {
+            let busy = self.admission.is_busy() || self.lifecycle.phase() != Phase::Ready;
+            let since = if busy { Instant::now() } else { self.lifecycle.last_used() };
+            let end = since + limit;
+            if end <= Instant::now() {
+                return;
+            }
+            tokio::time::sleep_until(end.into()).await;
+        }
     }
 
     /// Whether a function still holds a slot, though nobody waits for it any more.

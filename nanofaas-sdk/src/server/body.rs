@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::HeaderMap;
 use http::header::EXPECT;
 use http_body_util::BodyExt;
 use tokio::time::timeout;
 
+use crate::collect::Collected;
 use crate::protocol::{Code, Failure};
 
 /// How much of a body that is too large is read and thrown away: a client that sends it all before
@@ -20,12 +21,12 @@ const LULL: Duration = Duration::from_millis(200);
 
 /// Reads the body whole, or says why not.
 pub(super) async fn read(headers: &HeaderMap, body: Body, limit: usize, time: Duration) -> Result<Bytes, Failure> {
-    let mut reading = Reading { body, limit, first: Bytes::new(), all: BytesMut::new(), length: 0 };
+    let mut reading = Reading { body, limit, parts: Collected::default(), length: 0 };
     let declared = http_body::Body::size_hint(&reading.body).lower();
     let mut too_large = declared > limit as u64;
     if !too_large {
         match timeout(time, reading.collect(declared)).await {
-            Ok(Ok(true)) => return Ok(reading.into_bytes()),
+            Ok(Ok(true)) => return Ok(reading.parts.into_bytes()),
             Ok(Ok(false)) => too_large = true,
             Ok(Err(failure)) => return Err(failure),
             Err(_) => {}
@@ -44,7 +45,7 @@ pub(super) async fn read(headers: &HeaderMap, body: Body, limit: usize, time: Du
 
 /// Reads a body that nobody wants, so that the connection can be used again.
 pub(super) async fn skip(body: Body, time: Duration) {
-    let mut reading = Reading { body, limit: 0, first: Bytes::new(), all: BytesMut::new(), length: 0 };
+    let mut reading = Reading { body, limit: 0, parts: Collected::default(), length: 0 };
     // Where it does not end, the connection does.
     let _ = timeout(time, reading.discard()).await;
 }
@@ -52,9 +53,7 @@ pub(super) async fn skip(body: Body, time: Duration) {
 struct Reading {
     body: Body,
     limit: usize,
-    /// Most bodies arrive in one part, which is taken as it is.
-    first: Bytes,
-    all: BytesMut,
+    parts: Collected,
     length: u64,
 }
 
@@ -76,27 +75,16 @@ impl Reading {
     /// Keeps every part; false where they are more than the limit.
     async fn collect(&mut self, declared: u64) -> Result<bool, Failure> {
         while let Some(part) = self.part().await? {
-            if self.length > self.limit as u64 {
+            if !self.parts.push(part, declared, self.limit) {
                 return Ok(false);
             }
-            if self.first.is_empty() && self.all.is_empty() {
-                self.first = part;
-                continue;
-            }
-            if self.all.is_empty() {
-                let least = self.first.len() + part.len();
-                self.all.reserve(usize::try_from(declared).unwrap_or(0).max(least));
-                let first = std::mem::take(&mut self.first);
-                self.all.extend_from_slice(&first);
-            }
-            self.all.extend_from_slice(&part);
         }
         Ok(true)
     }
 
     /// Reads on and keeps nothing, until the client is done or waits; whether it is done.
     async fn discard(&mut self) -> bool {
-        (self.first, self.all) = (Bytes::new(), BytesMut::new());
+        self.parts = Collected::default();
         while self.length <= DISCARDED {
             match timeout(LULL, self.part()).await {
                 Ok(Ok(Some(_))) => {}
@@ -105,9 +93,5 @@ impl Reading {
             }
         }
         false
-    }
-
-    fn into_bytes(self) -> Bytes {
-        if self.all.is_empty() { self.first } else { self.all.freeze() }
     }
 }

@@ -16,13 +16,18 @@ pub(super) fn read(headers: &HeaderMap, config: &Config, caller: &mut Caller) ->
     Ok(())
 }
 
-/// Where the end of the invocation is reported.
-pub(super) fn callback(headers: &HeaderMap, config: &Config, caller: &Caller) -> Result<Option<Target>, Failure> {
+/// Where the end of the invocation is reported; `given` stands before headers and environment.
+pub(super) fn callback(
+    headers: &HeaderMap,
+    config: &Config,
+    caller: &Caller,
+    given: Option<&str>,
+) -> Result<Option<Target>, Failure> {
     let Some(execution_id) = &caller.execution_id else {
         return Err(Failure::new(Code::ExecutionIdRequired, "No execution ID provided"));
     };
     let sent = text(headers, &CALLBACK_URL)?;
-    let url = sent.as_deref().or(config.callback_url.as_deref());
+    let url = given.or(sent.as_deref()).or(config.callback_url.as_deref());
     url.map(|url| Target::new(url, execution_id, &config.callback_policy)).transpose()
 }
 

@@ -8,21 +8,24 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use super::{Server, respond};
 use crate::runtime::Phase;
 
-/// Whether the process lives: 503 until init is done, from then on 200, saturated or draining too.
-/// Control planes probe only this.
+/// Whether the function lives: 503 until init is done and while a child is missing, else 200,
+/// saturated or draining too. Control planes probe only this.
 pub(super) async fn health(State(server): State<Server>) -> Response {
-    if server.runtime.lifecycle.has_been_ready() {
+    let lifecycle = &server.runtime.lifecycle;
+    if lifecycle.init_duration().is_some() && lifecycle.phase() != Phase::Interrupted {
         respond::json(StatusCode::OK, r#"{"status":"ok"}"#)
     } else {
-        respond::json(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"starting"}"#)
+        respond::json(StatusCode::SERVICE_UNAVAILABLE, STARTING)
     }
 }
+
+const STARTING: &str = r#"{"status":"starting"}"#;
 
 /// Whether new work is taken.
 pub(super) async fn ready(State(server): State<Server>) -> Response {
     match server.runtime.lifecycle.phase() {
         Phase::Ready => respond::json(StatusCode::OK, r#"{"status":"ready"}"#),
-        Phase::Starting => respond::json(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"starting"}"#),
+        Phase::Starting | Phase::Interrupted => respond::json(StatusCode::SERVICE_UNAVAILABLE, STARTING),
         Phase::Stopping => respond::json(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"stopping"}"#),
     }
 }

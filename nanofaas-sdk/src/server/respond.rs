@@ -8,7 +8,9 @@ use http::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 
 use crate::invocation::{Answer, Outcome};
-use crate::protocol::{COLD_START, FUNCTION_STATUS, Failure, INIT_DURATION_MS};
+#[cfg(feature = "watchdog")]
+use crate::protocol::completion_body;
+use crate::protocol::{COLD_START, ENCODING, FUNCTION_STATUS, Failure, INIT_DURATION_MS};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TRUE: HeaderValue = HeaderValue::from_static("true");
@@ -27,6 +29,24 @@ pub(super) fn answer(answer: Answer) -> Response {
     }
 }
 
+/// The answer to `POST /invoke` in its envelope form: the outcome as a callback tells it.
+#[cfg(feature = "watchdog")]
+pub(super) fn enveloped(answer: Answer) -> Response {
+    let (outcome, cold_start) = match answer {
+        Answer::Refused(failure) => (Err(failure), None),
+        Answer::Ended { outcome, cold_start } => (outcome, cold_start),
+    };
+    let body = completion_body(&outcome);
+    let mut response = match &outcome {
+        Ok(_) => json(StatusCode::OK, body),
+        Err(refusal) => failure_with(refusal, body),
+    };
+    if let Some(init) = cold_start {
+        mark_cold(response.headers_mut(), init);
+    }
+    response
+}
+
 fn ended(outcome: Outcome) -> Response {
     let output = match outcome {
         Ok(output) => output,
@@ -42,16 +62,25 @@ fn ended(outcome: Outcome) -> Response {
     // The first of a name replaces the standard one, and several of one name all stay.
     headers.extend(head.headers);
     headers.insert(&FUNCTION_STATUS, TRUE);
+    if let Some(encoding) = head.encoding.and_then(|encoding| HeaderValue::try_from(encoding).ok()) {
+        headers.insert(&ENCODING, encoding);
+    }
     response
 }
 
 fn failure(failure: &Failure) -> Response {
+    failure_with(failure, failure.to_json())
+}
+
+fn failure_with(failure: &Failure, body: impl Into<Body>) -> Response {
     let status = StatusCode::from_u16(failure.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = json(status, failure.to_json());
+    let mut response = json(status, body);
     if failure.closes {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    if failure.retryable {
+    if let Some(after) = &failure.retry_after {
+        response.headers_mut().insert(RETRY_AFTER, after.clone());
+    } else if failure.retryable {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
     response
@@ -74,6 +103,7 @@ pub(super) fn routing_error(status: u16, code: &'static str, message: &str) -> R
         message: message.to_owned(),
         log: None,
         retryable: false,
+        retry_after: None,
         closes: false,
     })
 }

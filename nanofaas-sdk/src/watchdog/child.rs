@@ -1,0 +1,100 @@
+//! A child process in a function's place.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::command_line::CommandLine;
+use super::file::FilePaths;
+use super::http::{Address, HttpChild, HttpServer};
+use super::stdio::{Exchange, PerCall};
+use super::warm::Rules;
+use crate::config::ConfigError;
+use crate::executor::Executor;
+
+/// A program that does a function's work, for [`App::child`](crate::App::child).
+///
+/// The command is split into words as a shell does and run without one. The program gets the
+/// environment of this process without `CALLBACK_URL` and `INVOCATION_PAYLOAD`.
+#[derive(Clone, Debug)]
+pub struct Child {
+    command: Arc<CommandLine>,
+    mode: Mode,
+    grace: Duration,
+}
+
+#[derive(Clone, Debug)]
+enum Mode {
+    Http { address: Address, rules: Rules },
+    PerCall(Exchange),
+}
+
+impl Child {
+    /// A program that is an HTTP server and is kept between calls: it listens on the port of
+    /// `runtime_url`, which it finds in `PORT`, and answers `GET /health` there once it is ready.
+    /// Port 0 takes a free one.
+    ///
+    /// # Errors
+    ///
+    /// Where the command or the URL cannot be read.
+    pub fn http(command: &str, runtime_url: &str) -> Result<Self, ConfigError> {
+        let address = Address::parse(runtime_url, None)
+            .map_err(|(_, reason)| ConfigError::of(format!("the URL of the child is {runtime_url:?}: {reason}")))?;
+        Ok(Self::of_http(parse(command)?, address, Rules::default()))
+    }
+
+    /// A program that is run for each call, with the request on its stdin and one JSON value on its
+    /// stdout.
+    ///
+    /// # Errors
+    ///
+    /// Where the command cannot be read.
+    pub fn stdio(command: &str) -> Result<Self, ConfigError> {
+        Ok(Self::of_stdio(parse(command)?, Rules::default().grace))
+    }
+
+    /// A program that is run for each call, with the request in the file that `INPUT_FILE` names, and
+    /// one JSON value in the one that `OUTPUT_FILE` names. Each call has files of its own.
+    ///
+    /// # Errors
+    ///
+    /// Where the command cannot be read.
+    pub fn file(command: &str) -> Result<Self, ConfigError> {
+        Ok(Self::of_files(parse(command)?, FilePaths::default(), Rules::default().grace))
+    }
+
+    pub(super) fn of_http(command: CommandLine, address: Address, rules: Rules) -> Self {
+        Self { command: Arc::new(command), grace: rules.grace, mode: Mode::Http { address, rules } }
+    }
+
+    pub(super) fn of_stdio(command: CommandLine, grace: Duration) -> Self {
+        Self { command: Arc::new(command), grace, mode: Mode::PerCall(Exchange::Stdio) }
+    }
+
+    pub(super) fn of_files(command: CommandLine, paths: FilePaths, grace: Duration) -> Self {
+        Self { command: Arc::new(command), grace, mode: Mode::PerCall(Exchange::File(paths)) }
+    }
+
+    /// What metrics call it: the program's file name.
+    pub(crate) fn name(&self) -> String {
+        let program = PathBuf::from(self.command.program());
+        program.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// Between SIGTERM and SIGKILL.
+    pub(super) fn grace(&self) -> Duration {
+        self.grace
+    }
+
+    pub(crate) fn into_executor(self) -> Box<dyn Executor> {
+        let Self { command, mode, grace } = self;
+        match mode {
+            Mode::Http { address, rules } => Box::new(HttpChild::new(HttpServer::new(command, address), rules)),
+            Mode::PerCall(exchange) => Box::new(PerCall { command, exchange, grace }),
+        }
+    }
+}
+
+fn parse(command: &str) -> Result<CommandLine, ConfigError> {
+    CommandLine::parse(command).map_err(|reason| ConfigError::of(format!("the command is {command:?}: {reason}")))
+}

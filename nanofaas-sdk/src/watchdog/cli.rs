@@ -1,0 +1,110 @@
+//! The command line of the watchdog.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use super::command_line::CommandLine;
+use super::{VARIABLES, Watchdog, init};
+use crate::cli::{USAGE, check_health, fail, print};
+use crate::config::Reader;
+
+/// The whole of the program `nanofaas-watchdog`.
+#[must_use]
+pub fn main() -> ExitCode {
+    if let Some(done) = init::serve_as_guardian() {
+        return done;
+    }
+    let mut words = std::env::args_os().skip(1);
+    let first = words.next();
+    let asked = first.as_deref().map(|word| word.to_string_lossy().into_owned());
+    let rest: Vec<OsString> = words.collect();
+    let command = match (asked.as_deref(), rest.is_empty()) {
+        (None, _) => None,
+        (Some("--"), _) => match CommandLine::from_words(rest) {
+            Some(command) => Some(command),
+            None => return fail(USAGE, "-- needs a program behind it"),
+        },
+        (Some("health"), true) => return health(),
+        (Some("help" | "--help" | "-h"), true) => return ExitCode::from(print(&help())),
+        (Some("--version" | "-V"), true) => {
+            return ExitCode::from(print(concat!("nanofaas-watchdog ", env!("CARGO_PKG_VERSION"), "\n")));
+        }
+        (Some(known @ ("health" | "help" | "--help" | "-h" | "--version" | "-V")), false) => {
+            return fail(USAGE, &format!("{known} takes no more words; see --help"));
+        }
+        (Some(unknown), _) => {
+            let message = format!(
+                "there is no command `{unknown}`: expected health, --help, --version, or -- and the program to run"
+            );
+            return fail(USAGE, &message);
+        }
+    };
+    match Watchdog::read(command) {
+        Ok(watchdog) => watchdog.run(),
+        Err(error) => fail(USAGE, &error.to_string()),
+    }
+}
+
+/// Asks the watchdog of this machine for its health.
+fn health() -> ExitCode {
+    let get = |name: &str| std::env::var_os(name);
+    let mut reader = Reader::new(&get, &[VARIABLES]);
+    let port = reader.number("WARM_PORT", 0..=u16::MAX);
+    match reader.finish(port) {
+        Ok(port) => check_health(port),
+        Err(error) => fail(USAGE, &error.to_string()),
+    }
+}
+
+fn help() -> String {
+    let mut text = "\
+nanofaas-watchdog serves a function written in any language.
+
+Usage:
+  nanofaas-watchdog                     runs as the environment says
+  nanofaas-watchdog -- PROGRAM ARGS..   the same with this command in the place of WATCHDOG_CMD
+  nanofaas-watchdog health              asks the watchdog on this machine; exit code 0 or 1
+  nanofaas-watchdog --version
+
+Environment:
+"
+    .to_owned();
+    for variable in VARIABLES.iter().chain(crate::VARIABLES.iter().filter(|variable| is_read(variable.name))) {
+        let default = match (variable.default, variable.unit) {
+            ("", _) => String::new(),
+            (default, "ms" | "bytes") => format!(" [{default} {}]", variable.unit),
+            (default, _) => format!(" [{default}]"),
+        };
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  {}{default}\n      {}", variable.name, variable.meaning.replace('`', ""));
+    }
+    text
+}
+
+/// Whether the watchdog reads a variable of functions, and as they do.
+fn is_read(name: &str) -> bool {
+    let is_own = VARIABLES.iter().any(|variable| variable.name == name);
+    !is_own && !["PORT", "FUNCTION_HANDLER", "NANOFAAS_WORKER_THREADS"].contains(&name)
+}
+
+impl Watchdog {
+    fn read(command: Option<CommandLine>) -> Result<Self, crate::ConfigError> {
+        super::config::Settings::read(&|name| std::env::var_os(name), command).map(Self::of)
+    }
+
+    /// Reads the environment.
+    ///
+    /// Call it first of all in `main`: the program is started a second time as the guardian of
+    /// its children, and that one ends in here.
+    ///
+    /// # Errors
+    ///
+    /// Every variable that cannot be used, all at once.
+    pub fn from_env() -> Result<Self, crate::ConfigError> {
+        if init::serve_as_guardian().is_some() {
+            std::process::exit(0);
+        }
+        Self::read(None)
+    }
+}

@@ -1,0 +1,235 @@
+//! The environment of a watchdog: read once, checked as a whole.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::VARIABLES;
+use super::child::Child;
+use super::command_line::CommandLine;
+use super::file::FilePaths;
+use super::http::Address;
+use super::warm::Rules;
+use crate::config::{self, Config, ConfigError, Reader};
+use crate::protocol::check_json;
+
+/// What the environment asks for.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    pub(super) child: Child,
+    pub(super) config: Config,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Http,
+    Stdio,
+    File,
+    Warm,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            ready_timeout: Duration::from_secs(10),
+            grace: Duration::from_secs(1),
+            crash_limit: 5,
+            max_invocations: 0,
+            probe_interval: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads the environment; `command` stands in the place of `WATCHDOG_CMD`.
+    pub(super) fn read(
+        get: &dyn Fn(&str) -> Option<OsString>,
+        command: Option<CommandLine>,
+    ) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(get, &[VARIABLES, config::VARIABLES]);
+        let mode = mode(&mut reader);
+        let is_warm = reader.flag("WARM") || mode == Mode::Warm;
+        let mut config = Config::read_from(&mut reader, "WARM_PORT");
+        let command = command.or_else(|| command_of(&mut reader));
+        let child = command.map(|command| match mode {
+            Mode::Http | Mode::Warm => http(&mut reader, command, is_warm),
+            Mode::Stdio => Child::of_stdio(command, grace(&mut reader)),
+            Mode::File => file(&mut reader, command, config.max_concurrent_handlers),
+        });
+        config.max_queued_invocations = reader.number("WATCHDOG_QUEUE", 0..=1_000_000);
+        let idle = reader.milliseconds("WARM_IDLE_TIMEOUT_MS", 0);
+        if is_warm {
+            config.idle_timeout = (!idle.is_zero()).then_some(idle);
+            // What a control plane sets for a one-shot does not make a server one.
+            config.invocation_payload = None;
+        } else {
+            one_shot(&mut reader, &mut config);
+        }
+        let settings = child.map(|child| Self { child, config });
+        reader.finish(())?;
+        // A missing command is among the mistakes.
+        settings.ok_or_else(|| ConfigError::of("WATCHDOG_CMD is not set".to_owned()))
+    }
+}
+
+fn mode(reader: &mut Reader<'_>) -> Mode {
+    let modes = [("HTTP", Mode::Http), ("STDIO", Mode::Stdio), ("FILE", Mode::File), ("WARM", Mode::Warm)];
+    let find = |text: &str| modes.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)).map(|(_, mode)| *mode);
+    reader.parse("EXECUTION_MODE", "expected HTTP, STDIO, FILE or WARM", find).unwrap_or(Mode::Http)
+}
+
+fn command_of(reader: &mut Reader<'_>) -> Option<CommandLine> {
+    let Some(text) = reader.text("WATCHDOG_CMD") else {
+        reader.complain("WATCHDOG_CMD is not set: name the program to run, such as `python3 handler.py`".to_owned());
+        return None;
+    };
+    match CommandLine::parse(&text) {
+        Ok(command) => Some(command),
+        Err(reason) => {
+            reader.mistake("WATCHDOG_CMD", &text, &reason);
+            None
+        }
+    }
+}
+
+fn grace(reader: &mut Reader<'_>) -> Duration {
+    reader.milliseconds("WATCHDOG_KILL_GRACE_MS", 0)
+}
+
+fn http(reader: &mut Reader<'_>, command: CommandLine, is_warm: bool) -> Child {
+    let rules = Rules {
+        ready_timeout: reader.milliseconds("READY_TIMEOUT_MS", 1),
+        grace: grace(reader),
+        crash_limit: reader.number("WATCHDOG_CRASH_LIMIT", 0..=1_000_000),
+        max_invocations: reader.number("WARM_MAX_INVOCATIONS", 0..=u64::MAX),
+        probe_interval: reader.milliseconds("WATCHDOG_HEALTH_INTERVAL_MS", 0),
+    };
+    let fallback = if is_warm { "http://127.0.0.1:8081/invoke" } else { "http://127.0.0.1:8080/invoke" };
+    let (runtime, health) = (reader.text("RUNTIME_URL"), reader.text("HEALTH_URL"));
+    let address = Address::parse(runtime.as_deref().unwrap_or(fallback), health.as_deref());
+    let address = address.and_then(|address| address.settle().map_err(|error| ("RUNTIME_URL", error.to_string())));
+    let address = match address {
+        Ok(address) => address,
+        Err((name, reason)) => {
+            let value = if name == "HEALTH_URL" { health } else { runtime };
+            reader.mistake(name, value.as_deref().unwrap_or(fallback), &reason);
+            return Child::of_stdio(command, rules.grace);
+        }
+    };
+    let port = reader.number("WARM_PORT", 0..=u16::MAX);
+    if is_warm && address.port() == port && address.is_local() {
+        reader.mistake(
+            "RUNTIME_URL",
+            runtime.as_deref().unwrap_or(fallback),
+            &format!(
+                "the watchdog itself listens on port {port} (WARM_PORT): give the child another one, such as 8081"
+            ),
+        );
+    }
+    Child::of_http(command, address, rules)
+}
+
+fn file(reader: &mut Reader<'_>, command: CommandLine, at_once: usize) -> Child {
+    let mut path =
+        |name| reader.text(name).map(|path| std::path::absolute(&path).unwrap_or_else(|_| PathBuf::from(path)));
+    let paths = FilePaths { input: path("INPUT_FILE"), output: path("OUTPUT_FILE") };
+    if paths.are_shared() && at_once > 1 {
+        reader.complain(format!(
+            "INPUT_FILE and OUTPUT_FILE are shared by all calls, and NANOFAAS_MAX_CONCURRENT_HANDLERS lets {at_once} run at \
+             once: unset the paths, so that each call has files of its own"
+        ));
+    }
+    if paths.input.is_some() && paths.input == paths.output {
+        reader.complain("INPUT_FILE and OUTPUT_FILE are the same file".to_owned());
+    }
+    let grace = grace(reader);
+    Child::of_files(command, paths, grace)
+}
+
+/// What one call needs that comes from the environment alone.
+fn one_shot(reader: &mut Reader<'_>, config: &mut Config) {
+    if config.execution_id.is_none() && reader.text("CALLBACK_URL").is_none() {
+        reader.complain(
+            "there is nothing to do: set WARM=true to serve calls, or EXECUTION_ID and CALLBACK_URL to run one"
+                .to_owned(),
+        );
+    } else {
+        for name in ["EXECUTION_ID", "CALLBACK_URL"] {
+            reader.required(name, "without WARM=true one call is run, which needs it");
+        }
+    }
+    let payload = config.invocation_payload.get_or_insert_with(|| "null".to_owned());
+    if let Err(error) = check_json(payload.as_bytes()) {
+        reader.complain(format!("INVOCATION_PAYLOAD is not JSON: {error}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Settings, ConfigError> {
+        Settings::read(&|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into()), None)
+    }
+
+    #[test]
+    fn a_warm_watchdog_has_the_documented_defaults() {
+        let settings = read(&[("WARM", "true"), ("WATCHDOG_CMD", "child"), ("PORT", "not read")]).unwrap();
+        let config = settings.config;
+        assert_eq!((config.port, config.max_concurrent_handlers, config.max_queued_invocations), (8080, 1, 64));
+        assert_eq!(config.idle_timeout, Some(Duration::from_secs(300)));
+        assert_eq!(config.invocation_payload, None);
+    }
+
+    #[test]
+    fn the_defaults_of_the_table_are_those_of_the_code() {
+        let settings = read(&[("EXECUTION_MODE", "warm"), ("WATCHDOG_CMD", "child")]).unwrap();
+        let expected = Child::http("child", "http://127.0.0.1:8081/invoke").unwrap();
+        assert_eq!(format!("{:?}", settings.child), format!("{expected:?}"));
+    }
+
+    #[test]
+    fn a_one_shot_has_null_as_its_payload() {
+        let once = [("WATCHDOG_CMD", "child"), ("EXECUTION_ID", "e"), ("CALLBACK_URL", "http://cp")];
+        assert_eq!(read(&once).unwrap().config.invocation_payload.as_deref(), Some("null"));
+    }
+
+    #[test]
+    fn every_mistake_is_listed() {
+        for (variables, parts) in [
+            (
+                &[("EXECUTION_MODE", "grpc")][..],
+                &["EXECUTION_MODE is \"grpc\": expected HTTP", "WATCHDOG_CMD is not set", "nothing to do"][..],
+            ),
+            (
+                &[("WATCHDOG_CMD", "'a"), ("EXECUTION_ID", "e"), ("INVOCATION_PAYLOAD", "{")],
+                &["a quote is not closed", "CALLBACK_URL is not set", "INVOCATION_PAYLOAD is not JSON"],
+            ),
+            (
+                &[("WATCHDOG_CMD", "a"), ("WARM", "yes!"), ("EXECUTION_ID", "e"), ("CALLBACK_URL", "http://cp")],
+                &["WARM is \"yes!\": expected true or false"],
+            ),
+            (
+                &[("WATCHDOG_CMD", "a"), ("WARM", "true"), ("RUNTIME_URL", "http://localhost:8080/x")],
+                &["itself listens on port 8080"],
+            ),
+            (&[("WATCHDOG_CMD", "a"), ("WARM", "1"), ("HEALTH_URL", "x")], &["HEALTH_URL is \"x\""]),
+            (
+                &[
+                    ("WATCHDOG_CMD", "a"),
+                    ("WARM", "1"),
+                    ("EXECUTION_MODE", "FILE"),
+                    ("INPUT_FILE", "/x"),
+                    ("NANOFAAS_MAX_CONCURRENT_HANDLERS", "2"),
+                ],
+                &["shared by all calls"],
+            ),
+        ] {
+            let text = read(variables).unwrap_err().to_string();
+            assert_eq!(text.lines().count(), parts.len(), "{text}");
+            for part in parts {
+                assert!(text.contains(part), "{part} is not in\n{text}");
+            }
+        }
+    }
+}

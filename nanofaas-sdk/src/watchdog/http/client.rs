@@ -1,0 +1,81 @@
+//! The one client for a child: pooled connections that are kept alive.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{HeaderMap, Method, Request, StatusCode, Uri};
+use http_body::Body as _;
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+
+use super::answer::Answer;
+use crate::collect::Collected;
+
+/// How long a connection that nobody uses is kept; many servers close theirs after 5 s or more, and
+/// one that was closed in between is replaced without the caller's knowledge.
+const IDLE: Duration = Duration::from_secs(4);
+
+/// A client for one child. Clones share their connections.
+#[derive(Clone, Debug)]
+pub(super) struct Client(legacy::Client<HttpConnector, Full<Bytes>>);
+
+impl Client {
+    pub(super) fn new() -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        let mut builder = legacy::Client::builder(TokioExecutor::new());
+        builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE);
+        Self(builder.build(connector))
+    }
+
+    /// Posts JSON and reads the answer as far as `limit` bytes; the error says how the connection
+    /// broke.
+    pub(super) async fn post(
+        &self,
+        uri: Uri,
+        headers: HeaderMap,
+        payload: Bytes,
+        limit: usize,
+    ) -> Result<Answer, String> {
+        let mut request = Request::new(Full::new(payload));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = uri;
+        *request.headers_mut() = headers;
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let response = self.0.request(request).await.map_err(|error| innermost(&error))?;
+        let (head, mut body) = response.into_parts();
+        let declared = body.size_hint().lower();
+        let mut parts = Collected::default();
+        while let Some(frame) = body.frame().await {
+            let Ok(part) = frame.map_err(|error| innermost(&error))?.into_data() else { continue };
+            if !parts.push(part, declared, limit) {
+                // The rest is not read, and its connection not used again.
+                return Ok(Answer { status: head.status, headers: head.headers, body: None });
+            }
+        }
+        Ok(Answer { status: head.status, headers: head.headers, body: Some(parts.into_bytes()) })
+    }
+
+    /// The status that a `GET` is answered with.
+    pub(super) async fn get(&self, uri: Uri) -> Result<StatusCode, String> {
+        let mut request = Request::new(Full::default());
+        *request.uri_mut() = uri;
+        let response = self.0.request(request).await.map_err(|error| innermost(&error))?;
+        let status = response.status();
+        // A short body is read, so that the connection can be used again.
+        let _ = http_body_util::Limited::new(response.into_body(), 64 * 1024).collect().await;
+        Ok(status)
+    }
+}
+
+/// The innermost cause says what happened.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}

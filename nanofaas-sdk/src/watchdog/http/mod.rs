@@ -1,0 +1,108 @@
+//! A child that is an HTTP server of its own, kept between calls.
+
+mod answer;
+mod client;
+mod server;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::HeaderValue;
+use http::{HeaderMap, HeaderName, Uri};
+use tokio::task::JoinHandle;
+use tracing::{Instrument, Span};
+
+use super::output::failure;
+use super::process::describe;
+use super::warm::{Keeper, Lease, Rules};
+use crate::context::Context;
+use crate::executor::{BoxFuture, Executor, Stage};
+use crate::invocation::{Call, Outcome};
+use crate::protocol::{DISPATCH_ATTEMPT, EXECUTION_ID, TRACE_ID, TRACEPARENT};
+use crate::start_error::StartError;
+use client::Client;
+pub(crate) use server::{Address, HttpServer};
+
+/// How long the end of a child is waited for whose connection broke.
+const END: Duration = Duration::from_millis(250);
+
+/// Posts each call to a kept child.
+pub(crate) struct HttpChild {
+    keeper: Keeper,
+    client: Client,
+    uri: Uri,
+}
+
+impl HttpChild {
+    pub(crate) fn new(server: HttpServer, rules: Rules) -> Self {
+        let (client, uri) = (server.client(), server.runtime_uri());
+        Self { keeper: Keeper::new(Arc::new(server), rules), client, uri }
+    }
+}
+
+impl Executor for HttpChild {
+    fn start(&self, call: Call) -> JoinHandle<Outcome> {
+        let lease = self.keeper.lease(&call.context.execution_id);
+        let posting = post(lease, self.client.clone(), self.uri.clone(), call);
+        tokio::spawn(posting.instrument(Span::current()))
+    }
+
+    fn prepare(&self, stage: Stage) -> BoxFuture<'_, Result<(), StartError>> {
+        Box::pin(self.keeper.start(stage))
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.keeper.stop())
+    }
+
+    fn is_child(&self) -> bool {
+        true
+    }
+}
+
+async fn post(
+    lease: impl Future<Output = Result<Lease, crate::protocol::Failure>>,
+    client: Client,
+    uri: Uri,
+    call: Call,
+) -> Outcome {
+    let mut lease = lease.await?;
+    let (payload, limit) = (call.payload.clone(), call.output_limit);
+    let headers = headers(&call.context);
+    // Given up, it keeps its slot until it is known whether the child still works.
+    lease.keep(call);
+    let outcome = match client.post(uri, headers, payload, limit).await {
+        Ok(answer) => answer.into_outcome(limit),
+        Err(broken) => {
+            let what = match tokio::time::timeout(END, lease.ended()).await {
+                Ok(Some(status)) => format!("the child {} during the call", describe(status)),
+                _ => format!("the connection to the child broke during the call: {broken}"),
+            };
+            Err(failure(what))
+        }
+    };
+    lease.done(outcome.is_ok());
+    outcome
+}
+
+/// What a child learns of a call beside its payload.
+fn headers(context: &Context) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(8);
+    let mut add = |name: &HeaderName, value: &str| {
+        // A value that came in a header can leave in one.
+        if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
+            headers.insert(name, value);
+        }
+    };
+    add(&EXECUTION_ID, &context.execution_id);
+    for (name, value) in [
+        (&TRACE_ID, &context.trace_id),
+        (&TRACEPARENT, &context.traceparent),
+        (&DISPATCH_ATTEMPT, &context.dispatch_attempt),
+    ] {
+        if let Some(value) = value {
+            add(name, value);
+        }
+    }
+    headers
+}

@@ -1,0 +1,96 @@
+//! The guardian: a small process that outlives a watchdog that was killed, and then kills its
+//! children.
+//!
+//! SIGKILL cannot be caught, and a child in a group of its own would live on. Outside of a PID
+//! namespace of its own the watchdog starts its program a second time under another name; that
+//! process waits for the end of a pipe, through which it is told of every group that begins (its
+//! id) and ends (its id, negative).
+
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::io::Read;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use tokio::net::unix::pipe;
+
+use crate::watchdog::process::{marked, registry};
+
+/// The name under which the program is the guardian.
+const NAME: &str = "nanofaas-guardian";
+
+static GUARDIAN: Mutex<Option<Child>> = Mutex::new(None);
+
+fn guardian() -> MutexGuard<'static, Option<Child>> {
+    GUARDIAN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Starts the guardian.
+pub(super) fn start() {
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0(NAME).arg(registry().mark()).env_clear().process_group(0);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    let started = {
+        // Known before a reaper can see it.
+        let mut guardian = guardian();
+        command.spawn().and_then(|mut child| {
+            let pipe = child.stdin.take().map(|fd| pipe::Sender::from_owned_fd(fd.into())).transpose();
+            *guardian = Some(child);
+            pipe
+        })
+    };
+    match started {
+        Ok(pipe) => registry().guard_with(pipe),
+        Err(error) => {
+            tracing::warn!(target: "nanofaas", %error, "children will outlive this process if it is killed");
+        }
+    }
+}
+
+/// Whether a process is the guardian.
+pub(super) fn is(pid: Pid) -> bool {
+    let id = u32::try_from(pid.as_raw_pid()).ok();
+    guardian().as_ref().is_some_and(|guardian| Some(guardian.id()) == id)
+}
+
+/// Ends the guardian: there is nothing left to guard.
+pub(super) fn dismiss() {
+    if let Some(mut child) = guardian().take() {
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}
+
+/// Is the guardian, if the program was started as one.
+pub(in crate::watchdog) fn serve() -> Option<ExitCode> {
+    let mut words = std::env::args_os();
+    if words.next().as_deref() != Some(OsStr::new(NAME)) {
+        return None;
+    }
+    let mark = words.next()?.into_string().ok().filter(|mark| !mark.is_empty())?;
+    let mut groups = HashSet::new();
+    let mut message = [0; 4];
+    let mut stdin = std::io::stdin().lock();
+    while stdin.read_exact(&mut message).is_ok() {
+        match i32::from_ne_bytes(message) {
+            ended @ ..0 => drop(groups.remove(&-ended)),
+            begun => drop(groups.insert(begun)),
+        }
+    }
+    for group in groups.into_iter().filter_map(Pid::from_raw) {
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+    // Until none is left: one that was just being started may have been missed.
+    loop {
+        let left = marked(&mark);
+        for pid in &left {
+            let _ = kill_process(*pid, Signal::KILL);
+        }
+        if left.is_empty() {
+            return Some(ExitCode::SUCCESS);
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}

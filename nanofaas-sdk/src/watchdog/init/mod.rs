@@ -1,0 +1,90 @@
+//! The duties of a process that others live in: nothing of it leaks into its children, orphans are
+//! reaped, signals passed on, and nobody is left behind.
+
+mod guardian;
+mod reaper;
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, getpid, kill_process, set_child_subreaper};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::process::{descendants, marked, registry};
+pub(super) use guardian::serve as serve_as_guardian;
+
+/// How long children that are being ended may take beyond their grace.
+const LAST_MOMENTS: Duration = Duration::from_secs(2);
+
+/// Prepares this process to be one that others live in. Comes before any thread.
+pub(super) fn own_process() {
+    // Whoever started us may have left descriptors open; children get three streams and no more.
+    close_fds::set_fds_cloexec(3, &[]);
+    if !is_first() {
+        // Orphans below us come to us and not to the machine's first process.
+        if let Err(error) = set_child_subreaper(Some(getpid())) {
+            tracing::warn!(target: "nanofaas", %error, "processes that leave their group cannot be reaped");
+        }
+    }
+}
+
+/// Whether this is the first process of its namespace: nobody outlives it.
+fn is_first() -> bool {
+    getpid() == Pid::INIT
+}
+
+/// Starts what goes on beside the service.
+pub(super) fn attend() {
+    match signal(SignalKind::child()) {
+        Ok(children) => drop(tokio::spawn(reaper::run(children))),
+        Err(error) => tracing::warn!(target: "nanofaas", %error, "orphans cannot be reaped"),
+    }
+    if !is_first() {
+        tokio::task::spawn_blocking(guardian::start);
+    }
+    pass_on(SignalKind::user_defined1(), Signal::USR1);
+    pass_on(SignalKind::user_defined2(), Signal::USR2);
+    // A terminal that closes ends us; without one it means what the child makes of it.
+    if !std::io::stdin().is_terminal() {
+        pass_on(SignalKind::hangup(), Signal::HUP);
+    }
+}
+
+fn pass_on(kind: SignalKind, to_children: Signal) {
+    let Ok(mut received) = signal(kind) else { return };
+    tokio::spawn(async move {
+        while received.recv().await.is_some() {
+            registry().signal(to_children);
+        }
+    });
+}
+
+/// Waits for the children that are being ended, then kills what is left below this process.
+pub(super) async fn leave_nothing(grace: Duration) {
+    let patience = async {
+        while !registry().is_empty() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    let _ = tokio::time::timeout(grace + LAST_MOMENTS, patience).await;
+    let sweep = async {
+        while kill_children() > 0 {
+            reaper::reap_orphans();
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    let _ = tokio::time::timeout(LAST_MOMENTS, sweep).await;
+    guardian::dismiss();
+}
+
+/// Kills all children now, and all that descends from them; how many there were.
+pub(crate) fn kill_children() -> usize {
+    registry().signal(Signal::KILL);
+    let mut left = marked(registry().mark());
+    left.extend(descendants(getpid()));
+    left.retain(|pid| !guardian::is(*pid));
+    for pid in &left {
+        let _ = kill_process(*pid, Signal::KILL);
+    }
+    left.len()
+}

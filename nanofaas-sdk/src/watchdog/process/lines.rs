@@ -1,0 +1,130 @@
+//! What a child writes for people: line by line into our own log, however long the lines are.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+/// A longer line is cut: container engines split there, too.
+const LONGEST: usize = 16 * 1024;
+/// How much of the end is remembered for an error's message.
+const REMEMBERED: usize = 2048;
+/// What a cut line ends with.
+const CUT: &str = " … [truncated]";
+
+/// The last lines that a child wrote.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tail(Arc<Mutex<VecDeque<String>>>);
+
+impl Tail {
+    fn push(&self, line: &str) {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut end = line.len().min(REMEMBERED);
+        while !line.is_char_boundary(end) {
+            end -= 1;
+        }
+        lines.push_back(line[..end].to_owned());
+        while lines.len() > 1 && lines.iter().map(String::len).sum::<usize>() > REMEMBERED {
+            lines.pop_front();
+        }
+    }
+
+    /// The lines, one below the other; empty where there are none.
+    pub(crate) fn text(&self) -> String {
+        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.iter().map(String::as_str).collect::<Vec<_>>().join("\n")
+    }
+
+    /// `what`, and what the child wrote at last.
+    pub(crate) fn after(&self, what: &str) -> String {
+        let text = self.text();
+        if text.is_empty() { what.to_owned() } else { format!("{what}: {text}") }
+    }
+}
+
+/// Where the lines of a stream go.
+pub(crate) struct LineLog<F> {
+    /// `stdout` or `stderr`.
+    pub(crate) stream: &'static str,
+    pub(crate) tail: Option<Tail>,
+    /// The execution that the child works for at the moment.
+    pub(crate) execution_id: F,
+}
+
+impl<F: Fn() -> Option<String>> LineLog<F> {
+    /// Reads until nobody can write any more. Never waits for the log's own reader.
+    pub(crate) async fn follow(self, mut stream: impl AsyncRead + Unpin) {
+        let mut line = Line::default();
+        let mut part = vec![0; 8 * 1024];
+        while let Ok(length @ 1..) = stream.read(&mut part).await {
+            for piece in part[..length].split_inclusive(|byte| *byte == b'\n') {
+                line.push(piece);
+                if piece.ends_with(b"\n") {
+                    self.write(&std::mem::take(&mut line));
+                }
+            }
+        }
+        self.write(&line);
+    }
+
+    fn write(&self, line: &Line) {
+        let Some(text) = line.text() else { return };
+        if let Some(tail) = &self.tail {
+            tail.push(&text);
+        }
+        let execution_id = (self.execution_id)();
+        tracing::info!(target: "child", stream = self.stream, execution_id = execution_id.as_deref(), "{text}");
+    }
+}
+
+/// A line that is being read.
+#[derive(Default)]
+struct Line {
+    bytes: Vec<u8>,
+    is_cut: bool,
+}
+
+impl Line {
+    fn push(&mut self, piece: &[u8]) {
+        let room = LONGEST - self.bytes.len();
+        self.is_cut |= piece.len() > room;
+        self.bytes.extend_from_slice(&piece[..piece.len().min(room)]);
+    }
+
+    /// The text without its end; `None` for a blank line.
+    fn text(&self) -> Option<String> {
+        let text = String::from_utf8_lossy(&self.bytes);
+        let text = text.trim_end();
+        if text.is_empty() {
+            return None;
+        }
+        Some(if self.is_cut { format!("{text}{CUT}") } else { text.to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn lines(text: &[u8]) -> String {
+        let tail = Tail::default();
+        let log = LineLog { stream: "stderr", tail: Some(tail.clone()), execution_id: || None };
+        log.follow(text).await;
+        tail.text()
+    }
+
+    #[tokio::test]
+    async fn lines_are_kept_whole_and_blank_ones_are_left_out() {
+        assert_eq!(lines(b"one\r\n\n  \ntwo\xff\nthree").await, "one\ntwo\u{fffd}\nthree");
+    }
+
+    #[tokio::test]
+    async fn an_endless_line_is_cut_with_a_mark() {
+        let mut text = vec![b'x'; 3 * LONGEST];
+        text.extend_from_slice(b"\nlast");
+        let mut line = Line::default();
+        line.push(&text[..3 * LONGEST]);
+        assert_eq!(line.text().unwrap().len(), LONGEST + CUT.len());
+        assert_eq!(lines(&text).await, "last");
+    }
+}

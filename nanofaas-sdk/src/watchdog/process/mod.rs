@@ -1,0 +1,87 @@
+//! Child processes: started in a group of their own, watched, and ended with all that they started.
+
+mod end;
+mod lines;
+mod registry;
+mod spawn;
+mod tree;
+
+pub(crate) use end::{describe, exit_code};
+pub(crate) use lines::{LineLog, Tail};
+pub(crate) use registry::registry;
+pub(crate) use spawn::{Launch, SpawnError, spawn};
+pub(crate) use tree::{descendants, marked, zombies};
+
+use std::any::Any;
+use std::os::fd::OwnedFd;
+use std::process::{Child, ExitStatus};
+use std::time::Duration;
+
+use rustix::process::Pid;
+use tokio::io::unix::AsyncFd;
+use tokio::net::unix::pipe;
+use tokio::runtime::Handle;
+
+/// A child process. Dropped, it is ended in the background, with its group and those that left it.
+pub(crate) struct Process {
+    running: Option<Running>,
+    pub(crate) stdin: Option<pipe::Sender>,
+    pub(crate) stdout: Option<pipe::Receiver>,
+    pub(crate) stderr: Option<pipe::Receiver>,
+}
+
+/// The process itself, not yet reaped: until then its id and its group's belong to nobody else.
+struct Running {
+    child: Child,
+    /// Readable when the process has ended.
+    pidfd: AsyncFd<OwnedFd>,
+    /// The process's id, and its group's.
+    group: Pid,
+    /// The value of [`MARK`] in the environment of all its descendants.
+    mark: String,
+    grace: Duration,
+    /// What lasts until the process has really ended.
+    _keeps: Kept,
+}
+
+/// Something that is only dropped when a process has really ended.
+pub(crate) type Kept = Box<dyn Any + Send + Sync>;
+
+/// The variable by which those are found that left their group.
+pub(crate) const MARK: &str = "NANOFAAS_CHILD";
+
+impl Process {
+    /// Waits until the process has ended. It still has its id then.
+    pub(crate) async fn exited(&self) {
+        if let Some(running) = &self.running {
+            running.exited().await;
+        }
+    }
+
+    /// Takes the status of a process that has [`exited`](Self::exited), and kills what is left of
+    /// its group.
+    pub(crate) fn finish(mut self) -> std::io::Result<ExitStatus> {
+        let Some(running) = self.running.take() else { return Err(std::io::ErrorKind::NotFound.into()) };
+        running.kill_group();
+        running.reap()
+    }
+
+    /// Ends the process and everything that it started: SIGTERM, then after the grace SIGKILL.
+    pub(crate) async fn terminate(mut self) -> std::io::Result<ExitStatus> {
+        let Some(running) = self.running.take() else { return Err(std::io::ErrorKind::NotFound.into()) };
+        running.terminate().await
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let Some(running) = self.running.take() else { return };
+        match Handle::try_current() {
+            Ok(handle) => drop(handle.spawn(running.terminate())),
+            Err(_) => {
+                running.kill_group();
+                let _ = running.reap();
+            }
+        }
+    }
+}

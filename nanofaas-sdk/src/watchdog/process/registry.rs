@@ -1,0 +1,108 @@
+//! All children of this process that are not reaped yet.
+//!
+//! Process ids are the process's own, so there is one list: a reaper of orphans must not take the
+//! status of a child that somebody waits for, and the end of the process must not leave one behind.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::net::unix::pipe;
+
+/// The children of this process.
+pub(crate) struct Registry {
+    children: Mutex<HashSet<i32>>,
+    /// Read while a process is being started and entered, so that no reaper sees it in between.
+    starting: RwLock<()>,
+    /// Told of every group that begins and ends.
+    guardian: Mutex<Option<pipe::Sender>>,
+    /// Begins every mark of this process's children.
+    mark: String,
+    next: AtomicU64,
+}
+
+/// The one list.
+pub(crate) fn registry() -> &'static Registry {
+    static REGISTRY: OnceLock<Registry> = OnceLock::new();
+    REGISTRY.get_or_init(|| Registry {
+        children: Mutex::default(),
+        starting: RwLock::default(),
+        guardian: Mutex::default(),
+        mark: mark_of_this_process(),
+        next: AtomicU64::new(1),
+    })
+}
+
+/// The id alone would be somebody else's again one day: the time of the start tells them apart.
+fn mark_of_this_process() -> String {
+    let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    format!("{}.{:x}.", std::process::id(), since.as_nanos())
+}
+
+impl Registry {
+    fn children(&self) -> MutexGuard<'_, HashSet<i32>> {
+        self.children.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Held while a process is started and [`added`](Self::add).
+    pub(super) fn starting(&self) -> RwLockReadGuard<'_, ()> {
+        self.starting.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn add(&self, pid: Pid) {
+        self.children().insert(pid.as_raw_pid());
+        self.tell_guardian(pid.as_raw_pid());
+    }
+
+    pub(super) fn remove(&self, pid: Pid) {
+        self.children().remove(&pid.as_raw_pid());
+        self.tell_guardian(-pid.as_raw_pid());
+    }
+
+    /// Runs `look` on the test whether a process is a child of ours, while none is being started.
+    pub(crate) fn with_known<T>(&self, look: impl FnOnce(&dyn Fn(Pid) -> bool) -> T) -> T {
+        let _none_starts = self.starting.write().unwrap_or_else(PoisonError::into_inner);
+        let children = self.children();
+        look(&|pid| children.contains(&pid.as_raw_pid()))
+    }
+
+    /// A mark for the next child.
+    pub(super) fn next_mark(&self) -> String {
+        format!("{}{}.", self.mark, self.next.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// What all marks of this process's children begin with.
+    pub(crate) fn mark(&self) -> &str {
+        &self.mark
+    }
+
+    /// Tells the guardian of all children, now and from now on.
+    pub(crate) fn guard_with(&self, guardian: Option<pipe::Sender>) {
+        let children = self.children();
+        *self.guardian.lock().unwrap_or_else(PoisonError::into_inner) = guardian;
+        for pid in children.iter() {
+            self.tell_guardian(*pid);
+        }
+    }
+
+    fn tell_guardian(&self, pid: i32) {
+        if let Some(guardian) = &*self.guardian.lock().unwrap_or_else(PoisonError::into_inner) {
+            // Where it does not read any more there is nothing to be done: it only matters after
+            // our own violent death.
+            let _ = guardian.try_write(&pid.to_ne_bytes());
+        }
+    }
+
+    /// Whether all children have been reaped.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.children().is_empty()
+    }
+
+    /// Sends a signal to the groups of all children.
+    pub(crate) fn signal(&self, signal: Signal) {
+        for pid in self.children().iter().filter_map(|pid| Pid::from_raw(*pid)) {
+            let _ = kill_process_group(pid, signal);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Who descends from whom, as `/proc` tells it (`proc_pid_stat(5)`, `proc_pid_environ(5)`).
+
+use std::collections::HashSet;
+use std::fs;
+
+use rustix::process::Pid;
+
+use super::MARK;
+
+/// One process in `/proc`.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    pid: Pid,
+    parent: i32,
+    group: i32,
+    is_zombie: bool,
+}
+
+fn pids() -> impl Iterator<Item = Pid> {
+    let names = fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.file_name());
+    names.filter_map(|name| Pid::from_raw(name.to_str()?.parse().ok()?))
+}
+
+fn entry(pid: Pid) -> Option<Entry> {
+    let stat = fs::read(format!("/proc/{}/stat", pid.as_raw_pid())).ok()?;
+    // The name in parentheses may hold anything, parentheses too.
+    let rest = stat.rsplitn(2, |byte| *byte == b')').next()?;
+    let text = std::str::from_utf8(rest).ok()?;
+    let mut fields = text.split_ascii_whitespace();
+    let is_zombie = matches!(fields.next()?, "Z" | "X");
+    let parent = fields.next()?.parse().ok()?;
+    Some(Entry { pid, parent, group: fields.next()?.parse().ok()?, is_zombie })
+}
+
+/// All living processes below `root`, without itself.
+pub(crate) fn descendants(root: Pid) -> Vec<Pid> {
+    let all: Vec<Entry> = pids().filter_map(entry).collect();
+    let mut known = HashSet::from([root.as_raw_pid()]);
+    let mut found = Vec::new();
+    loop {
+        let before = found.len();
+        for entry in &all {
+            let pid = entry.pid.as_raw_pid();
+            if known.contains(&entry.parent) && known.insert(pid) && !entry.is_zombie {
+                found.push(entry.pid);
+            }
+        }
+        if found.len() == before {
+            return found;
+        }
+    }
+}
+
+/// All living processes whose [`MARK`] begins with `mark`.
+pub(crate) fn marked(mark: &str) -> Vec<Pid> {
+    let wanted = format!("{MARK}={mark}");
+    let is_marked = |pid: &Pid| {
+        let environment = fs::read(format!("/proc/{}/environ", pid.as_raw_pid())).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|variable| variable.starts_with(wanted.as_bytes()))
+    };
+    pids().filter(is_marked).collect()
+}
+
+/// Zombies among the children of `parent`.
+pub(crate) fn zombies(parent: Pid) -> Vec<Pid> {
+    let parent = parent.as_raw_pid();
+    let all = pids().filter_map(entry);
+    all.filter(|entry| entry.is_zombie && entry.parent == parent).map(|entry| entry.pid).collect()
+}
+
+/// Whether a process of this group still runs.
+pub(super) fn is_group_alive(group: Pid) -> bool {
+    let group = group.as_raw_pid();
+    pids().filter_map(entry).any(|entry| entry.group == group && !entry.is_zombie)
+}
+
+/// Whether a process has ended, reaped or not.
+pub(crate) fn is_gone(pid: Pid) -> bool {
+    entry(pid).is_none_or(|entry| entry.is_zombie)
+}

@@ -1,0 +1,194 @@
+//! A child per call: the request on its stdin, or in a file, and one JSON value back.
+
+use std::ffi::OsString;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tracing::{Instrument, Span};
+
+use super::command_line::CommandLine;
+use super::file::{FilePaths, Files};
+use super::output;
+use super::process::{Launch, LineLog, Process, Tail, describe, spawn};
+use crate::context::Context;
+use crate::executor::{BoxFuture, Executor, Stage};
+use crate::invocation::{Call, Outcome};
+use crate::protocol::{Code, Failure};
+use crate::start_error::StartError;
+
+/// How long those who hold the pipes of a child that has ended may still write.
+const DRAIN: Duration = Duration::from_millis(100);
+
+/// Runs a program for each call.
+#[derive(Clone)]
+pub(crate) struct PerCall {
+    pub(crate) command: Arc<CommandLine>,
+    pub(crate) exchange: Exchange,
+    /// Between SIGTERM and SIGKILL.
+    pub(crate) grace: Duration,
+}
+
+/// How request and answer travel.
+#[derive(Clone, Debug)]
+pub(crate) enum Exchange {
+    /// stdin and stdout.
+    Stdio,
+    /// Two files; stdout is log.
+    File(FilePaths),
+}
+
+impl Executor for PerCall {
+    fn start(&self, call: Call) -> JoinHandle<Outcome> {
+        tokio::spawn(self.clone().run(call).instrument(Span::current()))
+    }
+
+    fn prepare(&self, _stage: Stage) -> BoxFuture<'_, Result<(), StartError>> {
+        // Not an error: it may be there when it is needed.
+        if let Err(reason) = self.command.resolve() {
+            tracing::warn!(target: "nanofaas", code = Code::Spawn.as_str(), "{reason}");
+        }
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn is_child(&self) -> bool {
+        true
+    }
+}
+
+impl PerCall {
+    async fn run(self, call: Call) -> Outcome {
+        let (payload, limit, context) = (call.payload.clone(), call.output_limit, call.context.clone());
+        let mut environment = of_call(&context);
+        match self.exchange {
+            Exchange::Stdio => {
+                let launch = Launch {
+                    command: self.command,
+                    environment,
+                    stdin: true,
+                    grace: self.grace,
+                    keeps: Box::new(call),
+                };
+                let process = spawn(launch).await.map_err(super::process::SpawnError::into_failure)?;
+                let (process, attended) = attend(process, payload, Some(limit), &context).await?;
+                end(process, &attended.tail)?;
+                output::read(&attended.output, "stdout")
+            }
+            Exchange::File(paths) => {
+                let files = Files::prepare(paths, payload).await?;
+                let place = files.place();
+                environment.extend(place.environment());
+                let launch = Launch {
+                    command: self.command,
+                    environment,
+                    stdin: false,
+                    grace: self.grace,
+                    keeps: Box::new((call, files)),
+                };
+                let process = spawn(launch).await.map_err(super::process::SpawnError::into_failure)?;
+                let (process, attended) = attend(process, Bytes::new(), None, &context).await?;
+                // Before the end of the process, with which the files go.
+                let written = place.read_output(limit).await;
+                end(process, &attended.tail)?;
+                output::read(&written?, "OUTPUT_FILE")
+            }
+        }
+    }
+}
+
+/// What a child per call finds in its environment.
+fn of_call(context: &Context) -> Vec<(&'static str, Option<OsString>)> {
+    let value = |text: &Option<String>| text.as_ref().map(OsString::from);
+    vec![
+        ("EXECUTION_ID", Some(OsString::from(&context.execution_id))),
+        ("TRACE_ID", value(&context.trace_id)),
+        ("TRACEPARENT", value(&context.traceparent)),
+        ("DISPATCH_ATTEMPT", value(&context.dispatch_attempt)),
+    ]
+}
+
+/// What a child wrote.
+struct Attended {
+    output: Bytes,
+    tail: Tail,
+}
+
+/// Feeds a process and reads all that it writes until it has ended. With a limit its stdout is the
+/// output, without one it is log.
+async fn attend(
+    mut process: Process,
+    payload: Bytes,
+    limit: Option<usize>,
+    context: &Context,
+) -> Result<(Process, Attended), Failure> {
+    let (stdin, stdout, stderr) = (process.stdin.take(), process.stdout.take(), process.stderr.take());
+    let tail = Tail::default();
+    let mut output = BytesMut::new();
+    let log =
+        |stream| LineLog { stream, tail: Some(tail.clone()), execution_id: || Some(context.execution_id.clone()) };
+    let pumped = {
+        let feed = async {
+            if let Some(mut stdin) = stdin {
+                // A child that does not read it all has its reasons.
+                let _ = stdin.write_all(&payload).await;
+            }
+            Ok(())
+        };
+        let answer = async {
+            match (stdout, limit) {
+                (Some(stdout), Some(limit)) => collect(stdout, &mut output, limit).await,
+                (Some(stdout), None) => {
+                    log("stdout").follow(stdout).await;
+                    Ok(())
+                }
+                (None, _) => Ok(()),
+            }
+        };
+        let errors = async {
+            if let Some(stderr) = stderr {
+                log("stderr").follow(stderr).await;
+            }
+            Ok(())
+        };
+        let mut pumps = pin!(async { tokio::try_join!(feed, answer, errors).map(drop) });
+        tokio::select! {
+            biased;
+            pumped = &mut pumps => pumped,
+            // Somebody else may hold the pipes open for ever.
+            () = process.exited() => timeout(DRAIN, pumps).await.unwrap_or(Ok(())),
+        }
+    };
+    pumped?;
+    process.exited().await;
+    Ok((process, Attended { output: output.freeze(), tail }))
+}
+
+/// Reads a child's output as far as its limit.
+async fn collect(mut stdout: impl AsyncRead + Unpin, output: &mut BytesMut, limit: usize) -> Result<(), Failure> {
+    while stdout.read_buf(output).await.is_ok_and(|read| read > 0) {
+        if output.len() > limit {
+            return Err(too_large(limit));
+        }
+        output.reserve(output.len().clamp(4096, 64 * 1024));
+    }
+    Ok(())
+}
+
+pub(super) fn too_large(limit: usize) -> Failure {
+    let message = format!("the output is larger than {limit} bytes (NANOFAAS_MAX_OUTPUT_BYTES)");
+    Failure::new(Code::OutputTooLarge, message)
+}
+
+/// Takes a process's status; anything but 0 is a failure.
+fn end(process: Process, tail: &Tail) -> Result<(), Failure> {
+    let status = process.finish().map_err(|error| output::failure(format!("the child's status is lost: {error}")))?;
+    if status.success() {
+        return Ok(());
+    }
+    let what = format!("the child {}", describe(status));
+    Err(output::failure(tail.after(&what)).logged_as(what))
+}

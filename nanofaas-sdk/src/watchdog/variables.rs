@@ -1,0 +1,75 @@
+//! The variables of the watchdog, as one table. The documentation's table is compared with it.
+
+use crate::config::{Variable, variable};
+
+/// Every variable that only the watchdog reads, or reads with a default of its own. Beside them it
+/// reads those of [`VARIABLES`](crate::VARIABLES) except `PORT`, `FUNCTION_HANDLER` and
+/// `NANOFAAS_WORKER_THREADS`.
+pub const VARIABLES: &[Variable] = &[
+    variable("WATCHDOG_CMD", "", "command", "the program and its arguments, split as a shell does; there is no shell"),
+    variable(
+        "EXECUTION_MODE",
+        "HTTP",
+        "",
+        "how the program takes calls: `HTTP`, `STDIO`, `FILE`, or `WARM`, which is `HTTP` kept warm",
+    ),
+    variable("WARM", "false", "", "`true`: serve calls until told to stop; else run the one call of the environment"),
+    variable("WARM_PORT", "8080", "port", "where the watchdog listens; 0 takes a free port"),
+    variable(
+        "WARM_IDLE_TIMEOUT_MS",
+        "300000",
+        "ms",
+        "how long without a call before the watchdog ends with 0; 0 is never",
+    ),
+    variable(
+        "WARM_MAX_INVOCATIONS",
+        "0",
+        "calls",
+        "how many an HTTP child takes before it is replaced; 0 is any number",
+    ),
+    variable(
+        "RUNTIME_URL",
+        "http://127.0.0.1:8081/invoke",
+        "URL",
+        "where an HTTP child takes calls; one-shot: port 8080; port 0 takes a free one",
+    ),
+    variable(
+        "HEALTH_URL",
+        "",
+        "URL",
+        "where an HTTP child says that it is ready; `/health` beside `RUNTIME_URL` where it is not set",
+    ),
+    variable("READY_TIMEOUT_MS", "10000", "ms", "from the start of an HTTP child to its first 2xx at `HEALTH_URL`"),
+    variable(
+        "INPUT_FILE",
+        "",
+        "path",
+        "where a FILE child finds the request; in a private directory where it is not set",
+    ),
+    variable(
+        "OUTPUT_FILE",
+        "",
+        "path",
+        "where a FILE child leaves its answer; in a private directory where it is not set",
+    ),
+    variable("NANOFAAS_MAX_CONCURRENT_HANDLERS", "1", "calls", "how many run at once"),
+    variable("WATCHDOG_QUEUE", "64", "calls", "how many wait for their turn, before 429"),
+    variable(
+        "WATCHDOG_KILL_GRACE_MS",
+        "1000",
+        "ms",
+        "between SIGTERM and SIGKILL; also how long a child that may hang has to answer",
+    ),
+    variable(
+        "WATCHDOG_CRASH_LIMIT",
+        "5",
+        "ends",
+        "how often in a row an HTTP child may end by itself before the watchdog ends with its status; 0 is any number",
+    ),
+    variable(
+        "WATCHDOG_HEALTH_INTERVAL_MS",
+        "5000",
+        "ms",
+        "how often an idle HTTP child is asked for its health; 0 is never",
+    ),
+];

@@ -1,0 +1,292 @@
+//! The task that owns a kept child: one process after the other, until it is told to stop.
+
+use std::process::ExitStatus;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+use tokio::time::{sleep, timeout};
+
+use super::Shared;
+use super::lease::{Generation, Stand};
+use crate::executor::Stage;
+use crate::metrics::Restart;
+use crate::protocol::Code;
+use crate::start_error::StartError;
+use crate::watchdog::process::{Launch, LineLog, Process, Tail, describe, exit_code, spawn};
+
+/// The pause before a child that ended by itself is started again; doubles every time.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// The pauses between two questions to a child that starts: short at first, since many take
+/// milliseconds only.
+const FIRST_ASK: Duration = Duration::from_millis(1);
+const LONGEST_ASK: Duration = Duration::from_millis(50);
+
+/// How long one question may take.
+const ANSWER: Duration = Duration::from_secs(1);
+
+/// How long the last lines of a child that has ended are waited for.
+const LAST_LINES: Duration = Duration::from_millis(100);
+
+pub(super) struct Supervisor {
+    shared: Arc<Shared>,
+    stage: Stage,
+    /// Ends in a row without a successful call.
+    crashes: u32,
+}
+
+/// A process that has answered.
+struct Started {
+    process: Process,
+    generation: Arc<Generation>,
+    init: Duration,
+}
+
+/// Why a process did not come to answer.
+enum NotStarted {
+    Stopped,
+    Failed { code: Code, message: String, exit_code: u8 },
+}
+
+/// Why a process serves no longer.
+enum Over {
+    Stopped,
+    /// It has taken as many calls as it should.
+    WornOut,
+    Exited,
+    Hung,
+}
+
+impl Supervisor {
+    pub(super) fn new(shared: Arc<Shared>, stage: Stage) -> Self {
+        stage.metrics.keeps_child();
+        Self { shared, stage, crashes: 0 }
+    }
+
+    /// Keeps a child running; tells how the first start went.
+    pub(super) async fn run(mut self, first: oneshot::Sender<Result<(), StartError>>) {
+        let mut first = Some(first);
+        loop {
+            let started = match self.start().await {
+                Ok(started) => started,
+                Err(NotStarted::Stopped) => break,
+                Err(NotStarted::Failed { code, message, exit_code }) => {
+                    if let Some(first) = first.take() {
+                        let error = StartError::Child { code: code.as_str(), message, exit_code: exit_code.max(1) };
+                        let _ = first.send(Err(error));
+                        break;
+                    }
+                    tracing::error!(target: "nanofaas", code = code.as_str(), error = message, "the child did not start again");
+                    if self.crashed(exit_code).await.is_err() {
+                        break;
+                    }
+                    continue;
+                }
+            };
+            let Started { process, generation, init } = started;
+            let is_first = first.take().map(|first| first.send(Ok(()))).is_some();
+            self.shared.stand.send_replace(Stand::Ready(Arc::clone(&generation)));
+            if !is_first {
+                self.stage.lifecycle.ready(init);
+            }
+            let over = self.serve(&process, &generation).await;
+            if self.replace(process, &generation, over).await.is_err() {
+                break;
+            }
+        }
+        self.shared.stand.send_replace(Stand::Stopped);
+    }
+
+    async fn start(&self) -> Result<Started, NotStarted> {
+        let program = &self.shared.program;
+        let began = Instant::now();
+        let failed = |code, message, exit_code| NotStarted::Failed { code, message, exit_code };
+        program.check_free().await.map_err(|reason| failed(Code::Startup, reason, 1))?;
+        let launch = Launch {
+            command: Arc::clone(program.command()),
+            environment: program.environment(),
+            stdin: false,
+            grace: self.shared.rules.grace,
+            keeps: Box::new(()),
+        };
+        let mut process = spawn(launch).await.map_err(|error| failed(Code::Spawn, error.message().to_owned(), 1))?;
+        let generation = Arc::new(Generation::new(self.shared.rules.max_invocations));
+        let (tail, lines) = follow(&mut process, &generation);
+        let last_answer = OnceLock::new();
+        tokio::select! {
+            biased;
+            _ = self.shared.stop.wait() => {
+                let _ = process.terminate().await;
+                Err(NotStarted::Stopped)
+            }
+            () = self.answers(&last_answer) => Ok(Started { process, generation, init: began.elapsed() }),
+            () = process.exited() => {
+                let _ = timeout(LAST_LINES, lines).await;
+                let (what, code) = match process.finish() {
+                    Ok(status) => (describe(status), exit_code(status)),
+                    Err(error) => (error.to_string(), 1),
+                };
+                let message = tail.after(&format!("the child {what} before it was ready"));
+                Err(failed(Code::Startup, message, code))
+            }
+            () = sleep(self.shared.rules.ready_timeout) => {
+                let limit = self.shared.rules.ready_timeout.as_millis();
+                let reason = last_answer.get().cloned().unwrap_or_default();
+                let what = format!(
+                    "the child was not ready within {limit} ms (READY_TIMEOUT_MS): {}: {reason}", program.question(),
+                );
+                let message = tail.after(&what);
+                let _ = process.terminate().await;
+                Err(failed(Code::Startup, message, 1))
+            }
+        }
+    }
+
+    /// Asks the child until it answers; leaves the first thing behind that it said instead.
+    async fn answers(&self, instead: &OnceLock<String>) {
+        let mut pause = FIRST_ASK;
+        loop {
+            let asked = timeout(ANSWER, self.shared.program.probe()).await;
+            match asked.unwrap_or_else(|_| Err("no answer".to_owned())) {
+                Ok(()) => return,
+                Err(reason) => {
+                    let _ = instead.set(reason);
+                }
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_ASK);
+        }
+    }
+
+    /// Watches a process while calls are at it.
+    async fn serve(&self, process: &Process, generation: &Generation) -> Over {
+        let interval = self.shared.rules.probe_interval;
+        loop {
+            if generation.is_worn_out() {
+                return Over::WornOut;
+            }
+            let time_to_ask = async {
+                if interval.is_zero() {
+                    std::future::pending::<()>().await;
+                }
+                sleep(interval).await;
+            };
+            let suspicion = tokio::select! {
+                biased;
+                _ = self.shared.stop.wait() => return Over::Stopped,
+                () = process.exited() => return Over::Exited,
+                () = generation.changed.notified() => generation.take_suspicion(),
+                () = time_to_ask => {
+                    // One that works has no time to answer.
+                    let asked = generation.is_idle().then(|| timeout(ANSWER, self.shared.program.probe()));
+                    match asked {
+                        None => None,
+                        Some(asked) => if matches!(asked.await, Ok(Ok(()))) { None } else { Some(Vec::new()) },
+                    }
+                }
+            };
+            let Some(given_up) = suspicion else { continue };
+            if let Some(over) = self.examine(process).await {
+                return over;
+            }
+            // The slots of the calls that were given up are free from here on.
+            drop(given_up);
+        }
+    }
+
+    /// A call was given up or a question not answered: whether the child still works.
+    async fn examine(&self, process: &Process) -> Option<Over> {
+        self.stage.lifecycle.interrupted();
+        let nothing = OnceLock::new();
+        tokio::select! {
+            biased;
+            _ = self.shared.stop.wait() => Some(Over::Stopped),
+            () = process.exited() => Some(Over::Exited),
+            () = self.answers(&nothing) => {
+                self.stage.lifecycle.resumed();
+                None
+            }
+            () = sleep(self.shared.rules.grace) => Some(Over::Hung),
+        }
+    }
+
+    /// Ends what is left of a process and says whether there will be another one.
+    async fn replace(&mut self, process: Process, generation: &Generation, over: Over) -> Result<(), ()> {
+        match over {
+            Over::Stopped => {
+                let _ = process.terminate().await;
+                Err(())
+            }
+            Over::WornOut => {
+                self.shared.stand.send_replace(Stand::Starting);
+                let _ = process.terminate().await;
+                self.stage.metrics.child_restarted(Restart::Recycle);
+                tracing::info!(target: "nanofaas", "the child has taken WARM_MAX_INVOCATIONS calls and is replaced");
+                Ok(())
+            }
+            Over::Exited => {
+                self.down();
+                let status = process.finish().ok();
+                generation.ended(status);
+                self.stage.metrics.child_restarted(Restart::Crash);
+                self.lost(generation, status, "the child ended by itself").await
+            }
+            Over::Hung => {
+                self.down();
+                let status = process.terminate().await.ok();
+                generation.ended(status);
+                self.stage.metrics.child_restarted(Restart::Hang);
+                self.lost(generation, status, "the child did not answer any more and was ended").await
+            }
+        }
+    }
+
+    fn down(&self) {
+        self.stage.lifecycle.interrupted();
+        self.shared.stand.send_replace(Stand::Down);
+    }
+
+    async fn lost(&mut self, generation: &Generation, status: Option<ExitStatus>, what: &str) -> Result<(), ()> {
+        if generation.has_succeeded() {
+            self.crashes = 0;
+        }
+        let how = status.map(describe);
+        tracing::error!(target: "nanofaas", how, "{what}");
+        self.crashed(status.map_or(1, exit_code)).await
+    }
+
+    /// Counts an end and waits before the next start; an error where there is none.
+    async fn crashed(&mut self, exit_code: u8) -> Result<(), ()> {
+        self.crashes += 1;
+        let limit = self.shared.rules.crash_limit;
+        if limit > 0 && self.crashes >= limit {
+            tracing::error!(target: "nanofaas", limit, exit_code, "the child ended too often (WATCHDOG_CRASH_LIMIT): ending with its status");
+            self.stage.lifecycle.end(exit_code);
+            return Err(());
+        }
+        let doubled = FIRST_PAUSE.saturating_mul(1 << (self.crashes - 1).min(16));
+        tokio::select! {
+            () = sleep(doubled.min(LONGEST_PAUSE)) => Ok(()),
+            _ = self.shared.stop.wait() => Err(()),
+        }
+    }
+}
+
+/// Logs what a process writes; the last lines, and the end of all of them.
+fn follow(process: &mut Process, generation: &Arc<Generation>) -> (Tail, impl Future<Output = ()> + use<>) {
+    let tail = Tail::default();
+    let log = |stream| {
+        let generation = Arc::clone(generation);
+        LineLog { stream, tail: Some(tail.clone()), execution_id: move || generation.execution_id() }
+    };
+    let stdout = process.stdout.take().map(|stream| tokio::spawn(log("stdout").follow(stream)));
+    let stderr = process.stderr.take().map(|stream| tokio::spawn(log("stderr").follow(stream)));
+    let both = async move {
+        for task in [stdout, stderr].into_iter().flatten() {
+            let _ = task.await;
+        }
+    };
+    (tail, both)
+}
