@@ -128,8 +128,8 @@ pub(crate) async fn serve(app: App) -> Result<Served, StartError> {
         let delivered = one_shot::run(service, signals).await?;
         return Ok(Served { exit_code: u8::from(!delivered), is_busy: false });
     }
-    let port = service.config().port;
-    let listener = server::bind(port).map_err(|error| StartError::Bind { port, error })?;
+    let (port, variable) = (service.config().port, service.config().port_variable);
+    let listener = server::bind(port).map_err(|error| StartError::Bind { variable, port, error })?;
     let runtime = service.runtime().clone();
     let ended = service::serve(service, listener, signals.first_then_force()).await?;
     Ok(Served { exit_code: ended.exit_code(), is_busy: runtime.has_running_work() })

@@ -20,6 +20,8 @@ pub enum StartError {
     },
     /// The port cannot be listened on.
     Bind {
+        /// The variable that chooses the port.
+        variable: &'static str,
         /// The port.
         port: u16,
         /// The system's answer.
@@ -65,10 +67,13 @@ impl fmt::Display for StartError {
                     wanted.join(" and "),
                 )
             }
-            Self::Bind { port, error } if error.kind() == io::ErrorKind::AddrInUse => {
-                write!(formatter, "port {port} is in use: choose another one with PORT, or stop what listens there")
+            Self::Bind { variable, port, error } if error.kind() == io::ErrorKind::AddrInUse => {
+                write!(
+                    formatter,
+                    "port {port} is in use: choose another one with {variable}, or stop what listens there"
+                )
             }
-            Self::Bind { port, error } => write!(formatter, "port {port} cannot be listened on: {error}"),
+            Self::Bind { port, error, .. } => write!(formatter, "port {port} cannot be listened on: {error}"),
             Self::Init(reason) => write!(formatter, "the init function failed: {reason}"),
             Self::Child { code, message, .. } => write!(formatter, "{message} ({code})"),
             Self::System(error) => write!(formatter, "the system refused what a server needs: {error}"),

@@ -56,6 +56,23 @@ impl Gate {
         eventually("somebody at the gate", || entered.exists().then_some(()));
     }
 
+    /// Waits until a child waits here, and returns its process id.
+    ///
+    /// # Panics
+    ///
+    /// Where nobody comes within 30 s.
+    #[must_use]
+    pub fn entered_by(&self) -> u32 {
+        let entered = self.directory.join("gate.entered");
+        eventually("a child at the gate", || std::fs::read_to_string(&entered).ok()?.trim().parse().ok())
+    }
+
+    /// Closes it for those who come from now on, and forgets who was there.
+    pub fn close(&self) {
+        let _ = std::fs::remove_file(self.path());
+        let _ = std::fs::remove_file(self.directory.join("gate.entered"));
+    }
+
     /// Lets everybody through, who finds this text.
     ///
     /// # Panics

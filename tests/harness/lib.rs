@@ -1,6 +1,7 @@
-//! Starts the example functions as processes and talks to them over sockets.
+//! Starts the example functions and the watchdog as processes and talks to them over sockets.
 
 mod build;
+mod command_line;
 mod control_plane;
 mod eventually;
 mod gate;
@@ -9,11 +10,16 @@ mod log;
 mod observe;
 mod process;
 mod skip;
+mod watchdog;
+mod world;
 
 pub use build::{binary, workspace};
+pub use command_line::{child, quote, sh};
 pub use control_plane::ControlPlane;
 pub use eventually::eventually;
 pub use gate::Gate;
 pub use http::{Answer, Connection};
 pub use process::{Ended, Function, free_port};
 pub use skip::skip;
+pub use watchdog::{Watchdog, mark};
+pub use world::{Process, has_command};

@@ -57,6 +57,16 @@ impl Function {
     pub fn spawn(name: &str, extra: &[(&str, &str)]) -> Self {
         let mut command = command(name, &[], extra);
         command.env("PORT", extra.iter().find(|(key, _)| *key == "PORT").map_or("0", |(_, port)| port));
+        Self::launch(command)
+    }
+
+    /// Starts this command and follows its log on stderr.
+    ///
+    /// # Panics
+    ///
+    /// Where it cannot be started.
+    #[must_use]
+    pub fn launch(mut command: Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the function starts");
         let log = Arc::<Log>::default();
         let stderr = BufReader::new(child.stderr.take().expect("stderr is a pipe"));
@@ -180,7 +190,17 @@ impl Function {
     /// Where it cannot be started.
     #[must_use]
     pub fn run(name: &str, arguments: &[&str], extra: &[(&str, &str)], stdin: &str) -> Ended {
-        let mut command = command(name, arguments, extra);
+        Self::run_command(command(name, arguments, extra), stdin)
+    }
+
+    /// Runs this command to its end, with `stdin` as its input. It is killed where it does not end
+    /// within 30 s.
+    ///
+    /// # Panics
+    ///
+    /// Where it cannot be started.
+    #[must_use]
+    pub fn run_command(mut command: Command, stdin: &str) -> Ended {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

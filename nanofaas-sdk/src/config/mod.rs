@@ -54,6 +54,8 @@ pub struct Config {
     /// `NANOFAAS_WORKER_THREADS`: threads of the event loop, beside the one in reserve.
     pub worker_threads: usize,
     pub(crate) callback_policy: Policy,
+    /// The variable that `port` is from.
+    pub(crate) port_variable: &'static str,
     /// `WATCHDOG_QUEUE`: invocations that may wait for a slot; a function's own wait for none.
     pub(crate) max_queued_invocations: usize,
     /// `WARM_IDLE_TIMEOUT_MS`: how long without an invocation before the process ends.
@@ -91,7 +93,7 @@ impl Config {
     }
 
     /// Reads what all executors have in common; `port` is the variable with the server's port.
-    pub(crate) fn read_from(reader: &mut Reader<'_>, port: &str) -> Self {
+    pub(crate) fn read_from(reader: &mut Reader<'_>, port: &'static str) -> Self {
         let callback_policy = reader.callback_policy("NANOFAAS_CALLBACK_ALLOW");
         reader.not_yet("NANOFAAS_CALLBACK_SPOOL_DIR", "callbacks on disk are not part of this version");
         Self {
@@ -113,6 +115,7 @@ impl Config {
             shutdown_timeout: reader.milliseconds("NANOFAAS_SHUTDOWN_TIMEOUT", 0),
             worker_threads: reader.number("NANOFAAS_WORKER_THREADS", 1..=1_024),
             callback_policy,
+            port_variable: port,
             max_queued_invocations: 0,
             idle_timeout: None,
         }

@@ -18,7 +18,8 @@ const LONGEST_MS: u64 = 366 * 24 * 3600 * 1000;
 pub(crate) enum Form {
     /// `{"input", "metadata", "headers"}`, with the ids in headers.
     Plain(RequestBody),
-    Envelope(Envelope),
+    /// The ids in the body. What is wrong with them is told in the same form.
+    Envelope(Result<Envelope, Failure>),
 }
 
 /// A request whose ids stand in its body.
@@ -59,17 +60,21 @@ impl Envelope {
         if raw.input.is_some() || (raw.execution_id.is_none() && raw.payload.is_none()) {
             return RequestBody::of_parts(body, raw.input, raw.metadata, raw.headers).map(Form::Plain);
         }
+        Ok(Form::Envelope(Self::of_raw(body, &raw)))
+    }
+
+    fn of_raw(body: &Bytes, raw: &Raw<'_>) -> Result<Self, Failure> {
         let payload = match raw.payload {
             Some(payload) => body.slice_ref(payload.get().as_bytes()),
             None => Bytes::from_static(b"null"),
         };
-        Ok(Form::Envelope(Self {
+        Ok(Self {
             execution_id: text_of("execution_id", raw.execution_id)?,
             trace_id: text_of("trace_id", raw.trace_id)?,
             callback_url: text_of("callback_url", raw.callback_url)?,
             timeout: raw.timeout_ms.map(milliseconds).transpose()?,
             body: RequestBody::of_payload(payload),
-        }))
+        })
     }
 }
 
@@ -99,7 +104,7 @@ mod tests {
     fn parse(body: &str) -> Result<Option<Envelope>, Failure> {
         Ok(match Envelope::parse(&Bytes::copy_from_slice(body.as_bytes()))? {
             Form::Plain(_) => None,
-            Form::Envelope(envelope) => Some(envelope),
+            Form::Envelope(envelope) => Some(envelope?),
         })
     }
 

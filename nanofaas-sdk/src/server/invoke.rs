@@ -63,7 +63,16 @@ impl Server {
 
     /// The ids stand in the body; what it leaves out is taken from headers.
     #[cfg(feature = "watchdog")]
-    async fn invoke_envelope(&self, headers: &HeaderMap, mut caller: Caller, envelope: Envelope) -> Answer {
+    async fn invoke_envelope(
+        &self,
+        headers: &HeaderMap,
+        mut caller: Caller,
+        envelope: Result<Envelope, Failure>,
+    ) -> Answer {
+        let envelope = match envelope {
+            Ok(envelope) => envelope,
+            Err(failure) => return self.runtime.refuse(&caller, failure),
+        };
         caller.execution_id = envelope.execution_id.or(caller.execution_id);
         caller.trace_id = envelope.trace_id.or(caller.trace_id);
         match head::callback(headers, &self.config, &caller, envelope.callback_url.as_deref()) {

@@ -23,9 +23,12 @@ pub struct Child {
     grace: Duration,
 }
 
+/// How a child takes calls.
 #[derive(Clone, Debug)]
-enum Mode {
+pub(super) enum Mode {
+    /// One process for many calls.
     Http { address: Address, rules: Rules },
+    /// One process for each.
     PerCall(Exchange),
 }
 
@@ -39,8 +42,9 @@ impl Child {
     /// Where the command or the URL cannot be read.
     pub fn http(command: &str, runtime_url: &str) -> Result<Self, ConfigError> {
         let address = Address::parse(runtime_url, None)
-            .map_err(|(_, reason)| ConfigError::of(format!("the URL of the child is {runtime_url:?}: {reason}")))?;
-        Ok(Self::of_http(parse(command)?, address, Rules::default()))
+            .map_err(|wrong| ConfigError::of(format!("the URL of the child is {runtime_url:?}: {}", wrong[0].1)))?;
+        let rules = Rules::default();
+        Ok(Self::of(parse(command)?, Mode::Http { address, rules }, rules.grace))
     }
 
     /// A program that is run for each call, with the request on its stdin and one JSON value on its
@@ -50,7 +54,7 @@ impl Child {
     ///
     /// Where the command cannot be read.
     pub fn stdio(command: &str) -> Result<Self, ConfigError> {
-        Ok(Self::of_stdio(parse(command)?, Rules::default().grace))
+        Ok(Self::of(parse(command)?, Mode::PerCall(Exchange::Stdio), Rules::default().grace))
     }
 
     /// A program that is run for each call, with the request in the file that `INPUT_FILE` names, and
@@ -60,19 +64,12 @@ impl Child {
     ///
     /// Where the command cannot be read.
     pub fn file(command: &str) -> Result<Self, ConfigError> {
-        Ok(Self::of_files(parse(command)?, FilePaths::default(), Rules::default().grace))
+        let files = Exchange::File(FilePaths::default());
+        Ok(Self::of(parse(command)?, Mode::PerCall(files), Rules::default().grace))
     }
 
-    pub(super) fn of_http(command: CommandLine, address: Address, rules: Rules) -> Self {
-        Self { command: Arc::new(command), grace: rules.grace, mode: Mode::Http { address, rules } }
-    }
-
-    pub(super) fn of_stdio(command: CommandLine, grace: Duration) -> Self {
-        Self { command: Arc::new(command), grace, mode: Mode::PerCall(Exchange::Stdio) }
-    }
-
-    pub(super) fn of_files(command: CommandLine, paths: FilePaths, grace: Duration) -> Self {
-        Self { command: Arc::new(command), grace, mode: Mode::PerCall(Exchange::File(paths)) }
+    pub(super) fn of(command: CommandLine, mode: Mode, grace: Duration) -> Self {
+        Self { command: Arc::new(command), mode, grace }
     }
 
     /// What metrics call it: the program's file name.

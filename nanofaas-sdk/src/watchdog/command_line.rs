@@ -18,6 +18,9 @@ pub(crate) struct CommandLine {
 impl CommandLine {
     /// Splits text into words as a shell does: quotes and backslashes, and nothing else of a shell.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        if text.trim_end_matches('\\').len() % 2 != text.len() % 2 {
+            return Err("it ends with a backslash that quotes nothing".to_owned());
+        }
         let words = shell_words::split(text).map_err(|_| "a quote is not closed".to_owned())?;
         Self::from_words(words.into_iter().map(OsString::from)).ok_or_else(|| "there is no program in it".to_owned())
     }
@@ -85,6 +88,8 @@ mod tests {
         assert_eq!(line.program(), "sh");
         assert_eq!(line.arguments(), ["-c", "echo \"a b\"", "c d", "", "$HOME", "*"]);
         assert_eq!(CommandLine::parse("echo 'a").unwrap_err(), "a quote is not closed");
+        assert_eq!(CommandLine::parse("a \\").unwrap_err(), "it ends with a backslash that quotes nothing");
+        assert!(CommandLine::parse("a \\\\").is_ok());
         assert_eq!(CommandLine::parse("  ").unwrap_err(), "there is no program in it");
         assert_eq!(CommandLine::parse("''").unwrap_err(), "there is no program in it");
     }

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::VARIABLES;
-use super::child::Child;
+use super::child::{self, Child};
 use super::command_line::CommandLine;
 use super::file::FilePaths;
 use super::http::Address;
+use super::stdio::Exchange;
 use super::warm::Rules;
 use crate::config::{self, Config, ConfigError, Reader};
 use crate::protocol::check_json;
@@ -51,11 +52,12 @@ impl Settings {
         let is_warm = reader.flag("WARM") || mode == Mode::Warm;
         let mut config = Config::read_from(&mut reader, "WARM_PORT");
         let command = command.or_else(|| command_of(&mut reader));
-        let child = command.map(|command| match mode {
-            Mode::Http | Mode::Warm => http(&mut reader, command, is_warm),
-            Mode::Stdio => Child::of_stdio(command, grace(&mut reader)),
-            Mode::File => file(&mut reader, command, config.max_concurrent_handlers),
-        });
+        let grace = reader.milliseconds("WATCHDOG_KILL_GRACE_MS", 0);
+        let mode = match mode {
+            Mode::Http | Mode::Warm => http(&mut reader, is_warm, grace),
+            Mode::Stdio => Some(child::Mode::PerCall(Exchange::Stdio)),
+            Mode::File => Some(file(&mut reader, config.max_concurrent_handlers)),
+        };
         config.max_queued_invocations = reader.number("WATCHDOG_QUEUE", 0..=1_000_000);
         let idle = reader.milliseconds("WARM_IDLE_TIMEOUT_MS", 0);
         if is_warm {
@@ -65,17 +67,25 @@ impl Settings {
         } else {
             one_shot(&mut reader, &mut config);
         }
-        let settings = child.map(|child| Self { child, config });
         reader.finish(())?;
-        // A missing command is among the mistakes.
-        settings.ok_or_else(|| ConfigError::of("WATCHDOG_CMD is not set".to_owned()))
+        match (command, mode) {
+            (Some(command), Some(mode)) => Ok(Self { child: Child::of(command, mode, grace), config }),
+            _ => unreachable!("what is missing is a mistake"),
+        }
     }
 }
 
 fn mode(reader: &mut Reader<'_>) -> Mode {
     let modes = [("HTTP", Mode::Http), ("STDIO", Mode::Stdio), ("FILE", Mode::File), ("WARM", Mode::Warm)];
     let find = |text: &str| modes.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)).map(|(_, mode)| *mode);
-    reader.parse("EXECUTION_MODE", "expected HTTP, STDIO, FILE or WARM", find).unwrap_or(Mode::Http)
+    let asked = reader.text("EXECUTION_MODE").unwrap_or_default();
+    let is_later = ["WORKER", "KERNEL"].iter().any(|name| name.eq_ignore_ascii_case(&asked));
+    let expected = if is_later {
+        "this version does not have it yet: expected HTTP, STDIO, FILE or WARM"
+    } else {
+        "expected HTTP, STDIO, FILE or WARM"
+    };
+    reader.parse("EXECUTION_MODE", expected, find).unwrap_or(Mode::Http)
 }
 
 fn command_of(reader: &mut Reader<'_>) -> Option<CommandLine> {
@@ -92,14 +102,10 @@ fn command_of(reader: &mut Reader<'_>) -> Option<CommandLine> {
     }
 }
 
-fn grace(reader: &mut Reader<'_>) -> Duration {
-    reader.milliseconds("WATCHDOG_KILL_GRACE_MS", 0)
-}
-
-fn http(reader: &mut Reader<'_>, command: CommandLine, is_warm: bool) -> Child {
+fn http(reader: &mut Reader<'_>, is_warm: bool, grace: Duration) -> Option<child::Mode> {
     let rules = Rules {
         ready_timeout: reader.milliseconds("READY_TIMEOUT_MS", 1),
-        grace: grace(reader),
+        grace,
         crash_limit: reader.number("WATCHDOG_CRASH_LIMIT", 0..=1_000_000),
         max_invocations: reader.number("WARM_MAX_INVOCATIONS", 0..=u64::MAX),
         probe_interval: reader.milliseconds("WATCHDOG_HEALTH_INTERVAL_MS", 0),
@@ -107,29 +113,33 @@ fn http(reader: &mut Reader<'_>, command: CommandLine, is_warm: bool) -> Child {
     let fallback = if is_warm { "http://127.0.0.1:8081/invoke" } else { "http://127.0.0.1:8080/invoke" };
     let (runtime, health) = (reader.text("RUNTIME_URL"), reader.text("HEALTH_URL"));
     let address = Address::parse(runtime.as_deref().unwrap_or(fallback), health.as_deref());
-    let address = address.and_then(|address| address.settle().map_err(|error| ("RUNTIME_URL", error.to_string())));
+    let address =
+        address.and_then(|address| address.settle().map_err(|error| vec![("RUNTIME_URL", error.to_string())]));
+    let runtime = runtime.as_deref().unwrap_or(fallback);
     let address = match address {
         Ok(address) => address,
-        Err((name, reason)) => {
-            let value = if name == "HEALTH_URL" { health } else { runtime };
-            reader.mistake(name, value.as_deref().unwrap_or(fallback), &reason);
-            return Child::of_stdio(command, rules.grace);
+        Err(wrong) => {
+            for (name, reason) in wrong {
+                let value = if name == "HEALTH_URL" { health.as_deref().unwrap_or_default() } else { runtime };
+                reader.mistake(name, value, &reason);
+            }
+            return None;
         }
     };
     let port = reader.number("WARM_PORT", 0..=u16::MAX);
     if is_warm && address.port() == port && address.is_local() {
         reader.mistake(
             "RUNTIME_URL",
-            runtime.as_deref().unwrap_or(fallback),
+            runtime,
             &format!(
                 "the watchdog itself listens on port {port} (WARM_PORT): give the child another one, such as 8081"
             ),
         );
     }
-    Child::of_http(command, address, rules)
+    Some(child::Mode::Http { address, rules })
 }
 
-fn file(reader: &mut Reader<'_>, command: CommandLine, at_once: usize) -> Child {
+fn file(reader: &mut Reader<'_>, at_once: usize) -> child::Mode {
     let mut path =
         |name| reader.text(name).map(|path| std::path::absolute(&path).unwrap_or_else(|_| PathBuf::from(path)));
     let paths = FilePaths { input: path("INPUT_FILE"), output: path("OUTPUT_FILE") };
@@ -142,21 +152,18 @@ fn file(reader: &mut Reader<'_>, command: CommandLine, at_once: usize) -> Child 
     if paths.input.is_some() && paths.input == paths.output {
         reader.complain("INPUT_FILE and OUTPUT_FILE are the same file".to_owned());
     }
-    let grace = grace(reader);
-    Child::of_files(command, paths, grace)
+    child::Mode::PerCall(Exchange::File(paths))
 }
 
 /// What one call needs that comes from the environment alone.
 fn one_shot(reader: &mut Reader<'_>, config: &mut Config) {
-    if config.execution_id.is_none() && reader.text("CALLBACK_URL").is_none() {
-        reader.complain(
-            "there is nothing to do: set WARM=true to serve calls, or EXECUTION_ID and CALLBACK_URL to run one"
-                .to_owned(),
-        );
-    } else {
-        for name in ["EXECUTION_ID", "CALLBACK_URL"] {
-            reader.required(name, "without WARM=true one call is run, which needs it");
-        }
+    let missing: Vec<_> =
+        ["EXECUTION_ID", "CALLBACK_URL"].into_iter().filter(|name| reader.text(name).is_none()).collect();
+    if !missing.is_empty() {
+        let missing = missing.join(" and ");
+        reader.complain(format!(
+            "{missing} not set: set WARM=true to serve calls, or EXECUTION_ID and CALLBACK_URL to run one and end"
+        ));
     }
     let payload = config.invocation_payload.get_or_insert_with(|| "null".to_owned());
     if let Err(error) = check_json(payload.as_bytes()) {
@@ -199,11 +206,15 @@ mod tests {
         for (variables, parts) in [
             (
                 &[("EXECUTION_MODE", "grpc")][..],
-                &["EXECUTION_MODE is \"grpc\": expected HTTP", "WATCHDOG_CMD is not set", "nothing to do"][..],
+                &[
+                    "EXECUTION_MODE is \"grpc\": expected HTTP",
+                    "WATCHDOG_CMD is not set",
+                    "EXECUTION_ID and CALLBACK_URL not set: set WARM=true",
+                ][..],
             ),
             (
                 &[("WATCHDOG_CMD", "'a"), ("EXECUTION_ID", "e"), ("INVOCATION_PAYLOAD", "{")],
-                &["a quote is not closed", "CALLBACK_URL is not set", "INVOCATION_PAYLOAD is not JSON"],
+                &["a quote is not closed", "CALLBACK_URL not set: set WARM=true", "INVOCATION_PAYLOAD is not JSON"],
             ),
             (
                 &[("WATCHDOG_CMD", "a"), ("WARM", "yes!"), ("EXECUTION_ID", "e"), ("CALLBACK_URL", "http://cp")],

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use rustix::fs::OFlags;
 
 use super::output::failure;
+use super::process::aside;
 use super::stdio::too_large;
 use crate::protocol::{Code, Failure};
 
@@ -45,9 +46,8 @@ pub(super) struct Place {
 impl Files {
     /// Writes the input, whole or not at all, and makes sure that there is no output yet.
     pub(super) async fn prepare(paths: FilePaths, payload: Bytes) -> Result<Self, Failure> {
-        let written = tokio::task::spawn_blocking(move || Self::write(paths, &payload)).await;
-        let written = written.unwrap_or_else(|error| Err(io::Error::other(error)));
-        written.map_err(|error| {
+        let written = aside(move || Self::write(paths, &payload)).await;
+        written.unwrap_or_else(Err).map_err(|error| {
             Failure::new(Code::Spawn, format!("the input of the child could not be written to a file: {error}"))
         })
     }
@@ -105,8 +105,7 @@ impl Place {
     /// What the child left in its output file.
     pub(super) async fn read_output(&self, limit: usize) -> Result<Bytes, Failure> {
         let path = self.output.clone();
-        let read = tokio::task::spawn_blocking(move || read(&path, limit)).await;
-        read.unwrap_or_else(|error| Err(failure(error.to_string())))
+        aside(move || read(&path, limit)).await.unwrap_or_else(|error| Err(failure(error.to_string())))
     }
 }
 

@@ -67,6 +67,10 @@ impl Watchdog {
             init::leave_nothing(grace).await;
             match served {
                 Ok(served) => ExitCode::from(served.exit_code),
+                Err(StartError::Child { code, message, exit_code }) => {
+                    tracing::error!(target: "nanofaas", code, error = message, "the child did not start");
+                    ExitCode::from(exit_code)
+                }
                 Err(error) => crate::cli::refuse(&error),
             }
         });

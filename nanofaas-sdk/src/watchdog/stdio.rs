@@ -14,7 +14,7 @@ use tracing::{Instrument, Span};
 use super::command_line::CommandLine;
 use super::file::{FilePaths, Files};
 use super::output;
-use super::process::{Launch, LineLog, Process, Tail, describe, spawn};
+use super::process::{Drained, Launch, LineLog, Process, SpawnError, Tail, describe, spawn};
 use crate::context::Context;
 use crate::executor::{BoxFuture, Executor, Stage};
 use crate::invocation::{Call, Outcome};
@@ -73,7 +73,7 @@ impl PerCall {
                     grace: self.grace,
                     keeps: Box::new(call),
                 };
-                let process = spawn(launch).await.map_err(super::process::SpawnError::into_failure)?;
+                let process = spawn(launch).await.map_err(SpawnError::into_failure)?;
                 let (process, attended) = attend(process, payload, Some(limit), &context).await?;
                 end(process, &attended.tail)?;
                 output::read(&attended.output, "stdout")
@@ -89,7 +89,7 @@ impl PerCall {
                     grace: self.grace,
                     keeps: Box::new((call, files)),
                 };
-                let process = spawn(launch).await.map_err(super::process::SpawnError::into_failure)?;
+                let process = spawn(launch).await.map_err(SpawnError::into_failure)?;
                 let (process, attended) = attend(process, Bytes::new(), None, &context).await?;
                 // Before the end of the process, with which the files go.
                 let written = place.read_output(limit).await;
@@ -128,8 +128,12 @@ async fn attend(
     let (stdin, stdout, stderr) = (process.stdin.take(), process.stdout.take(), process.stderr.take());
     let tail = Tail::default();
     let mut output = BytesMut::new();
-    let log =
-        |stream| LineLog { stream, tail: Some(tail.clone()), execution_id: || Some(context.execution_id.clone()) };
+    // By itself: what a child says while it is being ended is worth reading, too.
+    let follow = |stream, pipe: Option<Drained>| {
+        let id = context.execution_id.clone();
+        let log = LineLog { stream, tail: Some(tail.clone()), execution_id: move || Some(id.clone()) };
+        pipe.map(|pipe| tokio::spawn(log.follow(pipe).in_current_span()))
+    };
     let pumped = {
         let feed = async {
             if let Some(mut stdin) = stdin {
@@ -138,21 +142,12 @@ async fn attend(
             }
             Ok(())
         };
+        let errors = all_of(follow("stderr", stderr));
         let answer = async {
             match (stdout, limit) {
                 (Some(stdout), Some(limit)) => collect(stdout, &mut output, limit).await,
-                (Some(stdout), None) => {
-                    log("stdout").follow(stdout).await;
-                    Ok(())
-                }
-                (None, _) => Ok(()),
+                (stdout, _) => all_of(follow("stdout", stdout)).await,
             }
-        };
-        let errors = async {
-            if let Some(stderr) = stderr {
-                log("stderr").follow(stderr).await;
-            }
-            Ok(())
         };
         let mut pumps = pin!(async { tokio::try_join!(feed, answer, errors).map(drop) });
         tokio::select! {
@@ -165,6 +160,15 @@ async fn attend(
     pumped?;
     process.exited().await;
     Ok((process, Attended { output: output.freeze(), tail }))
+}
+
+/// The end of a task, if there is one.
+async fn all_of(task: Option<JoinHandle<()>>) -> Result<(), Failure> {
+    if let Some(task) = task {
+        // A panic of it is in the log already.
+        let _ = task.await;
+    }
+    Ok(())
 }
 
 /// Reads a child's output as far as its limit.

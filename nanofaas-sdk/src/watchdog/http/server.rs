@@ -34,14 +34,21 @@ pub(crate) struct Address {
 }
 
 impl Address {
-    /// Reads `RUNTIME_URL` and `HEALTH_URL`; the error says which one is wrong and why.
-    pub(crate) fn parse(runtime: &str, health: Option<&str>) -> Result<Self, (&'static str, String)> {
-        let runtime = http_uri(runtime).map_err(|reason| ("RUNTIME_URL", reason))?;
-        let health = match health {
-            Some(health) => http_uri(health).map_err(|reason| ("HEALTH_URL", reason))?,
-            None => with(&runtime, None, Some("/health")).map_err(|reason| ("RUNTIME_URL", reason))?,
-        };
-        Ok(Self { runtime, health })
+    /// Reads `RUNTIME_URL` and `HEALTH_URL`; the error says which ones are wrong and why.
+    pub(crate) fn parse(runtime: &str, health: Option<&str>) -> Result<Self, Vec<(&'static str, String)>> {
+        let of = |name| move |reason| vec![(name, reason)];
+        match (http_uri(runtime), health.map(http_uri)) {
+            (Ok(runtime), Some(Ok(health))) => Ok(Self { runtime, health }),
+            (Ok(runtime), None) => {
+                let health = with(&runtime, None, Some("/health")).map_err(of("RUNTIME_URL"))?;
+                Ok(Self { runtime, health })
+            }
+            (runtime, health) => {
+                let runtime = runtime.err().map(|reason| ("RUNTIME_URL", reason));
+                let health = health.and_then(Result::err).map(|reason| ("HEALTH_URL", reason));
+                Err(runtime.into_iter().chain(health).collect())
+            }
+        }
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -169,7 +176,8 @@ mod tests {
             ("/invoke", None, "RUNTIME_URL"),
             ("http://x/", Some("x"), "HEALTH_URL"),
         ] {
-            assert_eq!(Address::parse(runtime, health).unwrap_err().0, name);
+            let wrong = Address::parse(runtime, health).unwrap_err();
+            assert_eq!((wrong.len(), wrong[0].0), (1, name));
         }
     }
 }

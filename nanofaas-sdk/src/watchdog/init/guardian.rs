@@ -16,7 +16,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::net::unix::pipe;
 
-use crate::watchdog::process::{marked, registry};
+use crate::watchdog::process::{MARK, marked, registry};
 
 /// The name under which the program is the guardian.
 const NAME: &str = "nanofaas-guardian";
@@ -31,6 +31,8 @@ fn guardian() -> MutexGuard<'static, Option<Child>> {
 pub(super) fn start() {
     let mut command = Command::new("/proc/self/exe");
     command.arg0(NAME).arg(registry().mark()).env_clear().process_group(0);
+    // Not one of those that it guards.
+    command.env(MARK, "guardian");
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     let started = {
         // Known before a reaper can see it.

@@ -7,10 +7,11 @@ mod reaper;
 use std::io::IsTerminal;
 use std::time::Duration;
 
+use nix::sys::signal::SigSet;
 use rustix::process::{Pid, Signal, getpid, kill_process, set_child_subreaper};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::process::{descendants, marked, registry};
+use super::process::{aside, descendants, marked, prepare_aside, registry};
 pub(super) use guardian::serve as serve_as_guardian;
 
 /// How long children that are being ended may take beyond their grace.
@@ -20,6 +21,14 @@ const LAST_MOMENTS: Duration = Duration::from_secs(2);
 pub(super) fn own_process() {
     // Whoever started us may have left descriptors open; children get three streams and no more.
     close_fds::set_fds_cloexec(3, &[]);
+    registry().own_process();
+    // A mask that we were started with would be our children's as well, and keep SIGTERM from us.
+    if let Err(error) = SigSet::empty().thread_set_mask() {
+        tracing::warn!(target: "nanofaas", %error, "signals that were blocked stay so");
+    }
+    if let Err(error) = prepare_aside() {
+        tracing::error!(target: "nanofaas", %error, "there is no thread to start programs");
+    }
     if !is_first() {
         // Orphans below us come to us and not to the machine's first process.
         if let Err(error) = set_child_subreaper(Some(getpid())) {
@@ -40,7 +49,7 @@ pub(super) fn attend() {
         Err(error) => tracing::warn!(target: "nanofaas", %error, "orphans cannot be reaped"),
     }
     if !is_first() {
-        tokio::task::spawn_blocking(guardian::start);
+        tokio::spawn(aside(guardian::start));
     }
     pass_on(SignalKind::user_defined1(), Signal::USR1);
     pass_on(SignalKind::user_defined2(), Signal::USR2);

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use rustix::process::{Signal, kill_process, kill_process_group};
 
-use super::tree::{is_gone, is_group_alive};
-use super::{Running, descendants, marked, registry};
+use super::tree::{descendants, is_gone, is_group_alive, marked, started, unmarked_orphans};
+use super::{Running, registry};
 
 /// How often those are looked for that neither a signal nor a pipe tells of.
 const LOOK: Duration = Duration::from_millis(10);
@@ -23,6 +23,7 @@ impl Running {
     pub(super) async fn terminate(self) -> io::Result<ExitStatus> {
         // Their parents are known while these live.
         let mut escapees = descendants(self.group);
+        let since = started(self.group);
         let _ = kill_process_group(self.group, Signal::TERM);
         // A stopped process takes no signal before it goes on.
         let _ = kill_process_group(self.group, Signal::CONT);
@@ -36,6 +37,9 @@ impl Running {
         self.kill_group();
         self.exited().await;
         escapees.extend(marked(&self.mark));
+        if let (Some(since), true) = (since, registry().is_only(self.group)) {
+            escapees.extend(unmarked_orphans(since));
+        }
         escapees.retain(|pid| *pid != self.group && !is_gone(*pid));
         for escapee in escapees {
             let _ = kill_process(escapee, Signal::KILL);

@@ -58,13 +58,23 @@ impl<F: Fn() -> Option<String>> LineLog<F> {
         let mut part = vec![0; 8 * 1024];
         while let Ok(length @ 1..) = stream.read(&mut part).await {
             for piece in part[..length].split_inclusive(|byte| *byte == b'\n') {
-                line.push(piece);
+                if line.push(piece) {
+                    self.write(&line);
+                }
                 if piece.ends_with(b"\n") {
-                    self.write(&std::mem::take(&mut line));
+                    self.end(&line);
+                    line.clear();
                 }
             }
         }
-        self.write(&line);
+        self.end(&line);
+    }
+
+    /// A line that was cut has been written when it was.
+    fn end(&self, line: &Line) {
+        if !line.is_cut {
+            self.write(line);
+        }
     }
 
     fn write(&self, line: &Line) {
@@ -81,19 +91,40 @@ impl<F: Fn() -> Option<String>> LineLog<F> {
 #[derive(Default)]
 struct Line {
     bytes: Vec<u8>,
+    /// There was more than the longest line; it is left out.
     is_cut: bool,
 }
 
 impl Line {
-    fn push(&mut self, piece: &[u8]) {
+    /// Adds a piece; true where the line is cut by it.
+    fn push(&mut self, piece: &[u8]) -> bool {
+        if self.is_cut {
+            return false;
+        }
+        let piece = piece.strip_suffix(b"\n").unwrap_or(piece);
         let room = LONGEST - self.bytes.len();
-        self.is_cut |= piece.len() > room;
+        // A carriage return belongs to the line's end.
+        self.is_cut = piece.len() > room && piece[room..] != *b"\r";
         self.bytes.extend_from_slice(&piece[..piece.len().min(room)]);
+        self.is_cut
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.is_cut = false;
     }
 
     /// The text without its end; `None` for a blank line.
     fn text(&self) -> Option<String> {
-        let text = String::from_utf8_lossy(&self.bytes);
+        let mut bytes = self.bytes.as_slice();
+        if let Err(error) = std::str::from_utf8(bytes)
+            && error.error_len().is_none()
+            && self.is_cut
+        {
+            // Not within a letter.
+            bytes = &bytes[..error.valid_up_to()];
+        }
+        let text = String::from_utf8_lossy(bytes);
         let text = text.trim_end();
         if text.is_empty() {
             return None;
@@ -123,7 +154,7 @@ mod tests {
         let mut text = vec![b'x'; 3 * LONGEST];
         text.extend_from_slice(b"\nlast");
         let mut line = Line::default();
-        line.push(&text[..3 * LONGEST]);
+        assert!(line.push(&text[..3 * LONGEST]));
         assert_eq!(line.text().unwrap().len(), LONGEST + CUT.len());
         assert_eq!(lines(&text).await, "last");
     }

@@ -1,11 +1,15 @@
 //! Child processes: started in a group of their own, watched, and ended with all that they started.
 
+mod aside;
+mod drained;
 mod end;
 mod lines;
 mod registry;
 mod spawn;
 mod tree;
 
+pub(crate) use aside::{aside, prepare as prepare_aside};
+pub(crate) use drained::Drained;
 pub(crate) use end::{describe, exit_code};
 pub(crate) use lines::{LineLog, Tail};
 pub(crate) use registry::registry;
@@ -26,8 +30,8 @@ use tokio::runtime::Handle;
 pub(crate) struct Process {
     running: Option<Running>,
     pub(crate) stdin: Option<pipe::Sender>,
-    pub(crate) stdout: Option<pipe::Receiver>,
-    pub(crate) stderr: Option<pipe::Receiver>,
+    pub(crate) stdout: Option<Drained>,
+    pub(crate) stderr: Option<Drained>,
 }
 
 /// The process itself, not yet reaped: until then its id and its group's belong to nobody else.

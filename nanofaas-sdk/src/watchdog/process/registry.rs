@@ -4,7 +4,7 @@
 //! status of a child that somebody waits for, and the end of the process must not leave one behind.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -20,6 +20,7 @@ pub(crate) struct Registry {
     /// Begins every mark of this process's children.
     mark: String,
     next: AtomicU64,
+    owns_process: AtomicBool,
 }
 
 /// The one list.
@@ -31,6 +32,7 @@ pub(crate) fn registry() -> &'static Registry {
         guardian: Mutex::default(),
         mark: mark_of_this_process(),
         next: AtomicU64::new(1),
+        owns_process: AtomicBool::new(false),
     })
 }
 
@@ -97,6 +99,17 @@ impl Registry {
     /// Whether all children have been reaped.
     pub(crate) fn is_empty(&self) -> bool {
         self.children().is_empty()
+    }
+
+    /// From now on this process has no other children than these, and inherits their orphans.
+    pub(crate) fn own_process(&self) {
+        self.owns_process.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether an orphan that this process inherits can only be this child's.
+    pub(super) fn is_only(&self, pid: Pid) -> bool {
+        let children = self.children();
+        self.owns_process.load(Ordering::Relaxed) && children.len() == 1 && children.contains(&pid.as_raw_pid())
     }
 
     /// Sends a signal to the groups of all children.

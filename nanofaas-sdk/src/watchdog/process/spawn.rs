@@ -16,7 +16,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::net::unix::pipe;
 
-use super::{Kept, MARK, Process, Running, registry};
+use super::{Drained, Kept, MARK, Process, Running, aside, registry};
 use crate::protocol::{Code, Failure};
 use crate::watchdog::command_line::CommandLine;
 
@@ -47,8 +47,9 @@ pub(crate) struct SpawnError {
 
 /// Starts a process off the event loop, since the system may have to read the program from a disk.
 pub(crate) async fn spawn(launch: Launch) -> Result<Process, SpawnError> {
-    let started = tokio::task::spawn_blocking(move || start(launch)).await;
-    started.unwrap_or_else(|error| Err(SpawnError { message: error.to_string(), is_temporary: true }))
+    aside(move || start(launch)).await.unwrap_or_else(|error| {
+        Err(SpawnError { message: format!("there is no thread to start a program: {error}"), is_temporary: true })
+    })
 }
 
 fn start(launch: Launch) -> Result<Process, SpawnError> {
@@ -85,13 +86,14 @@ fn start(launch: Launch) -> Result<Process, SpawnError> {
     Ok(Process { running: Some(running), stdin, stdout, stderr })
 }
 
-type Streams = (Option<pipe::Sender>, Option<pipe::Receiver>, Option<pipe::Receiver>);
+type Streams = (Option<pipe::Sender>, Option<Drained>, Option<Drained>);
 
 /// Lets the event loop tell of what the process writes and of its end.
 fn watch(child: &mut Child, group: Pid) -> io::Result<(Streams, AsyncFd<OwnedFd>)> {
     let stdin = child.stdin.take().map(|fd| pipe::Sender::from_owned_fd(fd.into())).transpose()?;
-    let stdout = child.stdout.take().map(|fd| pipe::Receiver::from_owned_fd(fd.into())).transpose()?;
-    let stderr = child.stderr.take().map(|fd| pipe::Receiver::from_owned_fd(fd.into())).transpose()?;
+    let drained = |fd: OwnedFd| pipe::Receiver::from_owned_fd(fd).map(Drained::new);
+    let stdout = child.stdout.take().map(|fd| drained(fd.into())).transpose()?;
+    let stderr = child.stderr.take().map(|fd| drained(fd.into())).transpose()?;
     let pidfd = pidfd_open(group, PidfdFlags::NONBLOCK)?;
     #[expect(deprecated, reason = "sound for an owned descriptor; its successor is unsafe for the sake of other types")]
     let pidfd = AsyncFd::with_interest(pidfd, Interest::READABLE)?;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fs;
 
-use rustix::process::Pid;
+use rustix::process::{Pid, getpid};
 
 use super::MARK;
 
@@ -14,6 +14,8 @@ struct Entry {
     parent: i32,
     group: i32,
     is_zombie: bool,
+    /// Since the machine's start, in its own ticks.
+    started: u64,
 }
 
 fn pids() -> impl Iterator<Item = Pid> {
@@ -29,7 +31,10 @@ fn entry(pid: Pid) -> Option<Entry> {
     let mut fields = text.split_ascii_whitespace();
     let is_zombie = matches!(fields.next()?, "Z" | "X");
     let parent = fields.next()?.parse().ok()?;
-    Some(Entry { pid, parent, group: fields.next()?.parse().ok()?, is_zombie })
+    let group = fields.next()?.parse().ok()?;
+    // The 22nd field of all, and these begin with the third.
+    let started = fields.nth(16)?.parse().ok()?;
+    Some(Entry { pid, parent, group, is_zombie, started })
 }
 
 /// All living processes below `root`, without itself.
@@ -53,12 +58,31 @@ pub(crate) fn descendants(root: Pid) -> Vec<Pid> {
 
 /// All living processes whose [`MARK`] begins with `mark`.
 pub(crate) fn marked(mark: &str) -> Vec<Pid> {
-    let wanted = format!("{MARK}={mark}");
-    let is_marked = |pid: &Pid| {
-        let environment = fs::read(format!("/proc/{}/environ", pid.as_raw_pid())).unwrap_or_default();
-        environment.split(|byte| *byte == 0).any(|variable| variable.starts_with(wanted.as_bytes()))
-    };
-    pids().filter(is_marked).collect()
+    let is_wanted = |variable: &[u8]| is_mark(variable) && variable[MARK.len() + 1..].starts_with(mark.as_bytes());
+    pids().filter(|pid| environment(*pid).any(|variable| is_wanted(&variable))).collect()
+}
+
+fn is_mark(variable: impl AsRef<[u8]>) -> bool {
+    variable.as_ref().strip_prefix(MARK.as_bytes()).is_some_and(|rest| rest.starts_with(b"="))
+}
+
+/// The variables that a process was started with.
+fn environment(pid: Pid) -> impl Iterator<Item = Vec<u8>> {
+    let all = fs::read(format!("/proc/{}/environ", pid.as_raw_pid())).unwrap_or_default();
+    all.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect::<Vec<_>>().into_iter()
+}
+
+/// When a process was started, to compare it with others.
+pub(super) fn started(pid: Pid) -> Option<u64> {
+    entry(pid).map(|entry| entry.started)
+}
+
+/// Living children of this process that were started since then and have no [`MARK`]: orphans that
+/// it inherited and whose environment says nothing.
+pub(super) fn unmarked_orphans(since: u64) -> Vec<Pid> {
+    let own = getpid().as_raw_pid();
+    let orphans = pids().filter_map(entry).filter(|entry| entry.parent == own && entry.started >= since);
+    orphans.filter(|entry| !entry.is_zombie && !environment(entry.pid).any(is_mark)).map(|entry| entry.pid).collect()
 }
 
 /// Zombies among the children of `parent`.

@@ -1,0 +1,44 @@
+//! A stream that its writer can always write to.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+use tokio::net::unix::pipe;
+use tokio::runtime::Handle;
+
+/// What a process writes. When nobody wants to know it any more, it is still read: a process that
+/// cleans up after its signal must not die of a broken pipe.
+pub(crate) struct Drained {
+    pipe: Option<pipe::Receiver>,
+}
+
+impl Drained {
+    pub(super) fn new(pipe: pipe::Receiver) -> Self {
+        Self { pipe: Some(pipe) }
+    }
+}
+
+impl AsyncRead for Drained {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let Some(pipe) = &mut self.pipe else { return Poll::Ready(Ok(())) };
+        let read = std::task::ready!(Pin::new(pipe).poll_read(cx, buffer));
+        if read.is_err() || buffer.filled().len() == before {
+            // Its end.
+            self.pipe = None;
+        }
+        Poll::Ready(read)
+    }
+}
+
+impl Drop for Drained {
+    fn drop(&mut self) {
+        let (Some(mut pipe), Ok(handle)) = (self.pipe.take(), Handle::try_current()) else { return };
+        handle.spawn(async move {
+            let mut nowhere = [0; 4096];
+            while pipe.read(&mut nowhere).await.is_ok_and(|read| read > 0) {}
+        });
+    }
+}
