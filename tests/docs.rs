@@ -3,17 +3,21 @@
 //!
 //! In a `console` block a line that starts with `$ ` is a command, the lines after it are what it
 //! prints; `…` stands for anything, alone on a line for any lines. `cargo run -p NAME` without
-//! a command serves: it runs until the file's end on a free port, which takes the place of 8080.
+//! a command serves: it runs until the file's end on a free port, which takes the place of 8080. So does
+//! a watchdog that is started with `WARM=true`.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use harness::{Function, binary, skip, workspace};
-use nanofaas::VARIABLES;
+use harness::{Function, binary, has_command, skip, workspace};
+use nanofaas::{VARIABLES, watchdog};
 
 /// The command that runs this very test, which cannot run itself; CI runs it from the README.
 const ALL_TESTS: &str = "cargo test --workspace";
+
+/// The command that builds and runs the watchdog.
+const WATCHDOG: &str = "cargo run -p nanofaas-sdk --features watchdog";
 
 #[test]
 fn the_commands_of_the_documentation_print_what_it_says() {
@@ -21,8 +25,12 @@ fn the_commands_of_the_documentation_print_what_it_says() {
         skip("curl is not installed, and the documentation's commands use it");
         return;
     }
+    if !has_command(&["python3", "--version"]) {
+        skip("python3 is not installed, and the watchdog's documentation uses it");
+        return;
+    }
     let mut commands = 0;
-    for file in ["README.md", "docs/configuration.md", "docs/operation.md", "CONTRIBUTING.md"] {
+    for file in ["README.md", "docs/configuration.md", "docs/operation.md", "docs/watchdog.md", "CONTRIBUTING.md"] {
         commands += run_file(file);
     }
     assert!(commands > 10, "only {commands} commands were found");
@@ -35,21 +43,30 @@ fn the_readme_and_ci_run_all_tests_with_the_same_command() {
 }
 
 #[test]
-fn the_table_of_variables_is_the_codes_own() {
-    let mut table = String::new();
-    for variable in VARIABLES {
-        let (name, default, unit, meaning) = (variable.name, variable.default, variable.unit, variable.meaning);
-        writeln!(table, "| `{name}` | {default} | {unit} | {meaning} |").expect("a string grows");
+fn the_tables_of_variables_are_the_codes_own() {
+    for (page, variables) in [("docs/configuration.md", VARIABLES), ("docs/watchdog.md", watchdog::VARIABLES)] {
+        let mut table = String::new();
+        for variable in variables {
+            let (name, default, unit, meaning) = (variable.name, variable.default, variable.unit, variable.meaning);
+            writeln!(table, "| `{name}` | {default} | {unit} | {meaning} |").expect("a string grows");
+        }
+        assert!(read(page).contains(&table), "{page} should have these rows:\n{table}");
     }
-    let page = read("docs/configuration.md");
-    assert!(page.contains(&table), "docs/configuration.md should have these rows:\n{table}");
 }
 
 #[test]
 fn links_inside_the_documentation_lead_somewhere() {
-    for file in
-        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/contract.md", "docs/handlers.md", "docs/operation.md"]
-    {
+    for file in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "docs/contract.md",
+        "docs/handlers.md",
+        "docs/operation.md",
+        "docs/watchdog.md",
+        "examples/README.md",
+        "examples/polyglot/README.md",
+    ] {
         let text = read(file);
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             if link.starts_with("http") {
@@ -114,6 +131,10 @@ fn run_file(file: &str) -> usize {
             server = Some(Function::start(name, &[]));
             continue;
         }
+        if command.starts_with("WARM=true ") && expected.is_empty() {
+            server = Some(start_watchdog(command));
+            continue;
+        }
         let printed = run(command, server.as_ref());
         let printed: Vec<_> = printed.lines().map(str::trim_end).collect();
         let expected: Vec<_> = expected.iter().map(|line| line.trim_end()).collect();
@@ -125,6 +146,18 @@ fn run_file(file: &str) -> usize {
         );
     }
     steps.len()
+}
+
+/// Starts a watchdog as a shell does, with a free port for itself and one for its child.
+fn start_watchdog(command: &str) -> Function {
+    let program = binary("nanofaas-watchdog").display().to_string();
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(command.replace(WATCHDOG, &format!("exec {program}"))).current_dir(workspace());
+    shell.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    shell.env("WARM_PORT", "0").env("RUNTIME_URL", "http://127.0.0.1:0/invoke");
+    let mut watchdog = Function::launch(shell);
+    watchdog.wait_until_ready();
+    watchdog
 }
 
 /// Runs a command as a shell does, with the built binaries in the place of `cargo run`.

@@ -21,27 +21,19 @@ pub fn workspace() -> &'static Path {
 /// Where it cannot be built.
 #[must_use]
 pub fn binary(name: &str) -> PathBuf {
-    static EXAMPLES: OnceLock<Option<PathBuf>> = OnceLock::new();
-    static WATCHDOG: OnceLock<Option<PathBuf>> = OnceLock::new();
-    // A feature of its own: the examples stay as small as they are.
-    let directory = if name == "nanofaas-watchdog" {
-        WATCHDOG.get_or_init(|| build(&["--package", "nanofaas-sdk", "--features", "watchdog", "--bin", name]))
-    } else {
-        EXAMPLES.get_or_init(|| build(&["--workspace", "--bins"]))
-    };
-    directory.as_ref().expect("a build that succeeded").join(name)
-}
-
-/// Builds what is asked for; where it is then. `None` where that failed: it would again.
-fn build(what: &[&str]) -> Option<PathBuf> {
-    // The test itself is {target}/{profile}/deps/{test}.
-    let test = std::env::current_exe().expect("the test's own path");
-    let directory = test.ancestors().nth(2).expect("a profile's directory").to_owned();
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.current_dir(workspace()).args(["build", "--quiet"]).args(what);
-    cargo.arg("--target-dir").arg(directory.parent().expect("a target directory"));
-    if directory.ends_with("release") {
-        cargo.arg("--release");
-    }
-    cargo.status().expect("cargo").success().then_some(directory)
+    // Once, also where it fails: it would again.
+    static DIRECTORY: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let directory = DIRECTORY.get_or_init(|| {
+        // The test itself is {target}/{profile}/deps/{test}.
+        let test = std::env::current_exe().expect("the test's own path");
+        let directory = test.ancestors().nth(2).expect("a profile's directory").to_owned();
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.current_dir(workspace()).args(["build", "--quiet", "--workspace", "--bins", "--target-dir"]);
+        cargo.arg(directory.parent().expect("a target directory"));
+        if directory.ends_with("release") {
+            cargo.arg("--release");
+        }
+        cargo.status().expect("cargo").success().then_some(directory)
+    });
+    directory.as_ref().expect("binaries that build").join(name)
 }
