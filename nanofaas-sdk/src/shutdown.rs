@@ -2,6 +2,7 @@
 //! SIGQUIT from images that were made for other servers.
 
 use std::io;
+use std::sync::OnceLock;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -11,6 +12,16 @@ pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     quit: Signal,
+}
+
+/// What has to be done before a second signal ends the process.
+static BEFORE_FORCED_END: OnceLock<fn()> = OnceLock::new();
+
+/// Does this before a second signal ends the process; the first one given counts.
+#[cfg(feature = "watchdog")]
+pub(crate) fn before_forced_end(act: fn()) {
+    // There is only one who asks for it.
+    let _ = BEFORE_FORCED_END.set(act);
 }
 
 /// A signal's number, for the exit code.
@@ -49,8 +60,9 @@ impl Signals {
         tokio::spawn(async move {
             let second = self.next().await;
             tracing::error!(target: "nanofaas", signal = second.0, "second signal: ending now");
-            #[cfg(feature = "watchdog")]
-            crate::watchdog::kill_children();
+            if let Some(act) = BEFORE_FORCED_END.get() {
+                act();
+            }
             std::process::exit(i32::from(second.exit_code()));
         });
     }

@@ -163,8 +163,7 @@ fn write(value: &impl Serialize, limit: usize) -> Result<Bytes, Failure> {
     let mut bounded = Bounded { bytes: Vec::with_capacity(64), limit, exceeded: false };
     let written = serde_json::to_writer(&mut bounded, value);
     if bounded.exceeded {
-        let message = format!("the output is larger than {limit} bytes (NANOFAAS_MAX_OUTPUT_BYTES)");
-        return Err(Failure::new(Code::OutputTooLarge, message));
+        return Err(Failure::output_too_large(limit));
     }
     written.map_err(|error| {
         Failure::new(Code::OutputSerialization, format!("the output cannot be written as JSON: {error}"))

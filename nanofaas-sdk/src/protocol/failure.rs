@@ -123,6 +123,11 @@ impl Failure {
         }
     }
 
+    /// An output beyond `NANOFAAS_MAX_OUTPUT_BYTES`.
+    pub(crate) fn output_too_large(limit: usize) -> Self {
+        Self::new(Code::OutputTooLarge, format!("the output is larger than {limit} bytes (NANOFAAS_MAX_OUTPUT_BYTES)"))
+    }
+
     /// Logs `text` in the message's place.
     pub(crate) fn logged_as(mut self, text: impl Into<String>) -> Self {
         self.log = Some(text.into());

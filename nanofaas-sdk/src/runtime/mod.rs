@@ -1,10 +1,12 @@
 //! The core: every invocation of every platform goes through here to every executor.
 //!
 //! [`admission`](Admission) decides whether it may run, [`run`] brings it to its end within its
-//! deadline, [`lifecycle`](Lifecycle) says whether the process is ready, and [`drain`] ends it all.
+//! deadline, [`lifecycle`](Lifecycle) says whether the process is ready, [`idle`] when nobody needs it, and [`drain`]
+//! ends it all.
 
 mod admission;
 mod drain;
+mod idle;
 mod lifecycle;
 mod run;
 
@@ -244,31 +246,6 @@ impl Runtime {
     /// Waits until every callback is delivered or given up.
     pub(crate) async fn callbacks_settled(&self) {
         self.outbox.idle().await;
-    }
-
-    /// Waits until the process should end by itself, and with which exit code: nobody used it for as
-    /// long as it may be idle, or the executor cannot go on.
-    pub(crate) async fn ended(&self) -> u8 {
-        tokio::select! {
-            code = self.lifecycle.ended() => code,
-            () = self.unused() => {
-                tracing::info!(target: "nanofaas", "ending: no invocation within WARM_IDLE_TIMEOUT_MS");
-                0
-            }
-        }
-    }
-
-    async fn unused(&self) {
-        let Some(limit) = self.idle_timeout else { return std::future::pending().await };
-        loop {
-            let busy = self.admission.is_busy() || self.lifecycle.phase() != Phase::Ready;
-            let since = if busy { Instant::now() } else { self.lifecycle.last_used() };
-            let end = since + limit;
-            if end <= Instant::now() {
-                return;
-            }
-            tokio::time::sleep_until(end.into()).await;
-        }
     }
 
     /// Whether a function still holds a slot, though nobody waits for it any more.

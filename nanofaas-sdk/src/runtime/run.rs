@@ -95,9 +95,7 @@ impl Running {
         let outcome = ended.and_then(|output| {
             // Executors stop early where they can; the rule itself is this one.
             if output.json().len() > self.output_limit {
-                let message =
-                    format!("the output is larger than {} bytes (NANOFAAS_MAX_OUTPUT_BYTES)", self.output_limit);
-                return Err(Failure::new(Code::OutputTooLarge, message));
+                return Err(Failure::output_too_large(self.output_limit));
             }
             Ok(output)
         });

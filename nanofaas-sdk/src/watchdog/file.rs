@@ -12,7 +12,6 @@ use rustix::fs::OFlags;
 
 use super::output::failure;
 use super::process::aside;
-use super::stdio::too_large;
 use crate::protocol::{Code, Failure};
 
 /// `INPUT_FILE` and `OUTPUT_FILE`, where they are given.
@@ -127,7 +126,7 @@ fn read(path: &Path, limit: usize) -> Result<Bytes, Failure> {
     let mut output = Vec::new();
     let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     file.take(most).read_to_end(&mut output).map_err(|error| wrong(&format!("cannot be read: {error}")))?;
-    if output.len() > limit { Err(too_large(limit)) } else { Ok(output.into()) }
+    if output.len() > limit { Err(Failure::output_too_large(limit)) } else { Ok(output.into()) }
 }
 
 fn remove(path: &Path) -> io::Result<()> {

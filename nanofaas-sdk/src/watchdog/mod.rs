@@ -22,7 +22,6 @@ use crate::telemetry;
 pub use child::Child;
 pub use cli::main;
 use config::Settings;
-pub(crate) use init::kill_children;
 pub use variables::VARIABLES;
 
 /// A whole watchdog: a child, its supervision, and the server in front of it.

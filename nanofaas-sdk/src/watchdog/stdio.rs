@@ -175,16 +175,11 @@ async fn all_of(task: Option<JoinHandle<()>>) -> Result<(), Failure> {
 async fn collect(mut stdout: impl AsyncRead + Unpin, output: &mut BytesMut, limit: usize) -> Result<(), Failure> {
     while stdout.read_buf(output).await.is_ok_and(|read| read > 0) {
         if output.len() > limit {
-            return Err(too_large(limit));
+            return Err(Failure::output_too_large(limit));
         }
         output.reserve(output.len().clamp(4096, 64 * 1024));
     }
     Ok(())
-}
-
-pub(super) fn too_large(limit: usize) -> Failure {
-    let message = format!("the output is larger than {limit} bytes (NANOFAAS_MAX_OUTPUT_BYTES)");
-    Failure::new(Code::OutputTooLarge, message)
 }
 
 /// Takes a process's status; anything but 0 is a failure.

@@ -5,9 +5,8 @@ use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
 
 use crate::invocation::{Head, Outcome, Output};
-use crate::protocol::{ENCODING, FUNCTION_HEADERS, FUNCTION_STATUS};
+use crate::protocol::{ENCODING, FUNCTION_HEADERS, FUNCTION_STATUS, Failure};
 use crate::watchdog::output::{failure, json};
-use crate::watchdog::stdio::too_large;
 
 /// How much of an error's body is passed on.
 const QUOTED: usize = 4096;
@@ -27,7 +26,7 @@ impl Answer {
         if !is_own && !self.status.is_success() {
             return self.into_failure();
         }
-        let body = self.body.ok_or_else(|| too_large(limit))?;
+        let body = self.body.ok_or_else(|| Failure::output_too_large(limit))?;
         let output = if body.is_empty() { Bytes::from_static(b"null") } else { json(&body, "answer")? };
         if !is_own {
             return Ok(Output::new(output, None));

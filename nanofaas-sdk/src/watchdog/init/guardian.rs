@@ -8,7 +8,7 @@
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,14 +16,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::net::unix::pipe;
 
-use crate::watchdog::process::{MARK, marked, registry};
+use crate::watchdog::process::{Guardian, MARK, marked, registry};
 
 /// The name under which the program is the guardian.
 const NAME: &str = "nanofaas-guardian";
 
 static GUARDIAN: Mutex<Option<Child>> = Mutex::new(None);
 
-fn guardian() -> MutexGuard<'static, Option<Child>> {
+fn own() -> MutexGuard<'static, Option<Child>> {
     GUARDIAN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -34,32 +34,27 @@ pub(super) fn start() {
     // Not one of those that it guards.
     command.env(MARK, "guardian");
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-    let started = {
-        // Known before a reaper can see it.
-        let mut guardian = guardian();
-        command.spawn().and_then(|mut child| {
-            let pipe = child.stdin.take().map(|fd| pipe::Sender::from_owned_fd(fd.into())).transpose();
-            *guardian = Some(child);
-            pipe
-        })
-    };
-    match started {
-        Ok(pipe) => registry().guard_with(pipe),
+    // Known before a reaper can see it.
+    let starting = registry().starting();
+    let guardian = command.spawn().and_then(|mut child| {
+        let pipe = child.stdin.take().map(|fd| pipe::Sender::from_owned_fd(fd.into())).transpose()?;
+        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidData)?;
+        *own() = Some(child);
+        Ok(Guardian { pid, pipe })
+    });
+    match guardian {
+        Ok(guardian) => registry().guard_with(Some(guardian)),
         Err(error) => {
             tracing::warn!(target: "nanofaas", %error, "children will outlive this process if it is killed");
         }
     }
-}
-
-/// Whether a process is the guardian.
-pub(super) fn is(pid: Pid) -> bool {
-    let id = u32::try_from(pid.as_raw_pid()).ok();
-    guardian().as_ref().is_some_and(|guardian| Some(guardian.id()) == id)
+    drop(starting);
 }
 
 /// Ends the guardian: there is nothing left to guard.
 pub(super) fn dismiss() {
-    if let Some(mut child) = guardian().take() {
+    if let Some(mut child) = own().take() {
+        registry().guard_with(None);
         let _ = child.kill();
         let _ = child.wait();
     }

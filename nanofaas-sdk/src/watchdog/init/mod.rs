@@ -8,10 +8,10 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use nix::sys::signal::SigSet;
-use rustix::process::{Pid, Signal, getpid, kill_process, set_child_subreaper};
+use rustix::process::{Pid, Signal, getpid, set_child_subreaper};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::process::{aside, descendants, marked, prepare_aside, registry};
+use super::process::{aside, prepare_aside, registry};
 pub(super) use guardian::serve as serve_as_guardian;
 
 /// How long children that are being ended may take beyond their grace.
@@ -77,23 +77,11 @@ pub(super) async fn leave_nothing(grace: Duration) {
     };
     let _ = tokio::time::timeout(grace + LAST_MOMENTS, patience).await;
     let sweep = async {
-        while kill_children() > 0 {
+        while registry().kill() > 0 {
             reaper::reap_orphans();
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
     let _ = tokio::time::timeout(LAST_MOMENTS, sweep).await;
     guardian::dismiss();
-}
-
-/// Kills all children now, and all that descends from them; how many there were.
-pub(crate) fn kill_children() -> usize {
-    registry().signal(Signal::KILL);
-    let mut left = marked(registry().mark());
-    left.extend(descendants(getpid()));
-    left.retain(|pid| !guardian::is(*pid));
-    for pid in &left {
-        let _ = kill_process(*pid, Signal::KILL);
-    }
-    left.len()
 }

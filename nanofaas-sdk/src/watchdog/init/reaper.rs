@@ -9,7 +9,6 @@ use rustix::process::{WaitId, WaitIdOptions, WaitOptions, getpid, waitid, waitpi
 use tokio::signal::unix::Signal;
 use tokio::time::sleep;
 
-use super::guardian;
 use crate::watchdog::process::{registry, zombies};
 
 /// After a child's end: time for those who wait for it, and for others to end with it.
@@ -38,12 +37,9 @@ fn is_any_zombie() -> bool {
 
 /// Reaps what has ended and is nobody's.
 pub(super) fn reap_orphans() {
-    let candidates = zombies(getpid());
-    registry().with_known(|is_known| {
-        for pid in candidates {
-            if !is_known(pid) && !guardian::is(pid) {
-                let _ = waitpid(Some(pid), WaitOptions::NOHANG);
-            }
+    registry().with_strangers(zombies(getpid()), |orphans| {
+        for pid in orphans {
+            let _ = waitpid(Some(pid), WaitOptions::NOHANG);
         }
     });
 }

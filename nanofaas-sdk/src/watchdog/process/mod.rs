@@ -12,7 +12,7 @@ pub(crate) use aside::{aside, prepare as prepare_aside};
 pub(crate) use drained::Drained;
 pub(crate) use end::{describe, exit_code};
 pub(crate) use lines::{LineLog, Tail};
-pub(crate) use registry::registry;
+pub(crate) use registry::{Guardian, registry};
 pub(crate) use spawn::{Launch, SpawnError, spawn};
 pub(crate) use tree::{descendants, marked, zombies};
 

@@ -6,39 +6,53 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard};
+use std::time::SystemTime;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, getpid, kill_process, kill_process_group};
 use tokio::net::unix::pipe;
+
+use super::{descendants, marked};
+use crate::shutdown::before_forced_end;
 
 /// The children of this process.
 pub(crate) struct Registry {
     children: Mutex<HashSet<i32>>,
     /// Read while a process is being started and entered, so that no reaper sees it in between.
     starting: RwLock<()>,
-    /// Told of every group that begins and ends.
-    guardian: Mutex<Option<pipe::Sender>>,
+    guardian: Mutex<Option<Guardian>>,
     /// Begins every mark of this process's children.
     mark: String,
     next: AtomicU64,
     owns_process: AtomicBool,
 }
 
+/// The process that outlives this one. It is told of every group that begins and ends.
+pub(crate) struct Guardian {
+    pub(crate) pid: Pid,
+    pub(crate) pipe: Option<pipe::Sender>,
+}
+
 /// The one list.
 pub(crate) fn registry() -> &'static Registry {
     static REGISTRY: OnceLock<Registry> = OnceLock::new();
-    REGISTRY.get_or_init(|| Registry {
-        children: Mutex::default(),
-        starting: RwLock::default(),
-        guardian: Mutex::default(),
-        mark: mark_of_this_process(),
-        next: AtomicU64::new(1),
-        owns_process: AtomicBool::new(false),
+    REGISTRY.get_or_init(|| {
+        before_forced_end(|| {
+            registry().kill();
+        });
+        Registry {
+            children: Mutex::default(),
+            starting: RwLock::default(),
+            guardian: Mutex::default(),
+            mark: mark_of_this_process(),
+            next: AtomicU64::new(1),
+            owns_process: AtomicBool::new(false),
+        }
     })
 }
 
 /// The id alone would be somebody else's again one day: the time of the start tells them apart.
 fn mark_of_this_process() -> String {
-    let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     format!("{}.{:x}.", std::process::id(), since.as_nanos())
 }
 
@@ -47,8 +61,27 @@ impl Registry {
         self.children.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn guardian(&self) -> MutexGuard<'_, Option<Guardian>> {
+        self.guardian.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on this process has no other children than these, and inherits their orphans.
+    pub(crate) fn own_process(&self) {
+        self.owns_process.store(true, Ordering::Relaxed);
+    }
+
+    /// What all marks of this process's children begin with.
+    pub(crate) fn mark(&self) -> &str {
+        &self.mark
+    }
+
+    /// A mark for the next child.
+    pub(super) fn next_mark(&self) -> String {
+        format!("{}{}.", self.mark, self.next.fetch_add(1, Ordering::Relaxed))
+    }
+
     /// Held while a process is started and [`added`](Self::add).
-    pub(super) fn starting(&self) -> RwLockReadGuard<'_, ()> {
+    pub(crate) fn starting(&self) -> RwLockReadGuard<'_, ()> {
         self.starting.read().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -62,48 +95,9 @@ impl Registry {
         self.tell_guardian(-pid.as_raw_pid());
     }
 
-    /// Runs `look` on the test whether a process is a child of ours, while none is being started.
-    pub(crate) fn with_known<T>(&self, look: impl FnOnce(&dyn Fn(Pid) -> bool) -> T) -> T {
-        let _none_starts = self.starting.write().unwrap_or_else(PoisonError::into_inner);
-        let children = self.children();
-        look(&|pid| children.contains(&pid.as_raw_pid()))
-    }
-
-    /// A mark for the next child.
-    pub(super) fn next_mark(&self) -> String {
-        format!("{}{}.", self.mark, self.next.fetch_add(1, Ordering::Relaxed))
-    }
-
-    /// What all marks of this process's children begin with.
-    pub(crate) fn mark(&self) -> &str {
-        &self.mark
-    }
-
-    /// Tells the guardian of all children, now and from now on.
-    pub(crate) fn guard_with(&self, guardian: Option<pipe::Sender>) {
-        let children = self.children();
-        *self.guardian.lock().unwrap_or_else(PoisonError::into_inner) = guardian;
-        for pid in children.iter() {
-            self.tell_guardian(*pid);
-        }
-    }
-
-    fn tell_guardian(&self, pid: i32) {
-        if let Some(guardian) = &*self.guardian.lock().unwrap_or_else(PoisonError::into_inner) {
-            // Where it does not read any more there is nothing to be done: it only matters after
-            // our own violent death.
-            let _ = guardian.try_write(&pid.to_ne_bytes());
-        }
-    }
-
     /// Whether all children have been reaped.
     pub(crate) fn is_empty(&self) -> bool {
         self.children().is_empty()
-    }
-
-    /// From now on this process has no other children than these, and inherits their orphans.
-    pub(crate) fn own_process(&self) {
-        self.owns_process.store(true, Ordering::Relaxed);
     }
 
     /// Whether an orphan that this process inherits can only be this child's.
@@ -112,10 +106,52 @@ impl Registry {
         self.owns_process.load(Ordering::Relaxed) && children.len() == 1 && children.contains(&pid.as_raw_pid())
     }
 
+    /// Those that are nobody's, with a promise that none is being started meanwhile.
+    pub(crate) fn with_strangers(&self, mut pids: Vec<Pid>, act: impl FnOnce(Vec<Pid>)) {
+        let _none_starts = self.starting.write().unwrap_or_else(PoisonError::into_inner);
+        pids.retain(|pid| !self.children().contains(&pid.as_raw_pid()) && !self.is_guardian(*pid));
+        act(pids);
+    }
+
+    /// Tells this guardian of all children, now and from now on.
+    pub(crate) fn guard_with(&self, guardian: Option<Guardian>) {
+        let children = self.children();
+        *self.guardian() = guardian;
+        for pid in children.iter() {
+            self.tell_guardian(*pid);
+        }
+    }
+
+    fn is_guardian(&self, pid: Pid) -> bool {
+        self.guardian().as_ref().is_some_and(|guardian| guardian.pid == pid)
+    }
+
+    fn tell_guardian(&self, pid: i32) {
+        if let Some(Guardian { pipe: Some(pipe), .. }) = &*self.guardian() {
+            // Where it does not read any more there is nothing to be done: it only matters after
+            // our own violent death.
+            let _ = pipe.try_write(&pid.to_ne_bytes());
+        }
+    }
+
     /// Sends a signal to the groups of all children.
     pub(crate) fn signal(&self, signal: Signal) {
         for pid in self.children().iter().filter_map(|pid| Pid::from_raw(*pid)) {
             let _ = kill_process_group(pid, signal);
         }
+    }
+
+    /// Kills all children now, and all that descends from them; how many there were.
+    pub(crate) fn kill(&self) -> usize {
+        self.signal(Signal::KILL);
+        let mut left = marked(&self.mark);
+        if self.owns_process.load(Ordering::Relaxed) {
+            left.extend(descendants(getpid()));
+        }
+        left.retain(|pid| !self.is_guardian(*pid));
+        for pid in &left {
+            let _ = kill_process(*pid, Signal::KILL);
+        }
+        left.len()
     }
 }
