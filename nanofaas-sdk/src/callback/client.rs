@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::{Client, redirect};
+use reqwest::{Client, ClientBuilder, redirect};
 
 use super::policy::is_refused;
 
@@ -14,7 +14,7 @@ const IDLE: Duration = Duration::from_secs(30);
 
 /// One pool of kept connections; no redirects, no proxy from the environment, no link-local peers.
 pub(super) fn build(attempt_timeout: Duration) -> reqwest::Result<Client> {
-    Client::builder()
+    with_roots(Client::builder())
         .timeout(attempt_timeout)
         .pool_idle_timeout(IDLE)
         .redirect(redirect::Policy::none())
@@ -22,6 +22,18 @@ pub(super) fn build(attempt_timeout: Duration) -> reqwest::Result<Client> {
         .dns_resolver(Resolver)
         .user_agent(concat!("nanofaas/", env!("CARGO_PKG_VERSION")))
         .build()
+}
+
+/// Trusts Mozilla's authorities beside the system's: an image from scratch has none of its own.
+#[cfg(feature = "https")]
+fn with_roots(builder: ClientBuilder) -> ClientBuilder {
+    let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
+    builder.tls_certs_merge(roots.filter_map(|root| reqwest::Certificate::from_der(root).ok()))
+}
+
+#[cfg(not(feature = "https"))]
+fn with_roots(builder: ClientBuilder) -> ClientBuilder {
+    builder
 }
 
 /// The system's resolver, without the addresses that are never called.
