@@ -122,8 +122,8 @@ pub(crate) struct Served {
 
 /// Serves until told to stop, or runs the one invocation of the environment.
 pub(crate) async fn serve(app: App) -> Result<Served, StartError> {
-    let service = Service::assemble(app)?;
     let signals = Signals::listen().map_err(StartError::System)?;
+    let service = Service::assemble(app)?;
     if service.config().invocation_payload.is_some() {
         let delivered = one_shot::run(service, signals).await?;
         return Ok(Served { exit_code: u8::from(!delivered), is_busy: false });

@@ -113,7 +113,9 @@ pub(crate) struct Ended {
 
 impl Ended {
     pub(crate) fn exit_code(self) -> u8 {
-        self.by_itself.unwrap_or_else(|| u8::from(!self.drained.is_clean()))
+        let unclean = u8::from(!self.drained.is_clean());
+        // A clean end of its own is none if something was lost over it.
+        self.by_itself.map_or(unclean, |code| code.max(unclean))
     }
 }
 

@@ -71,7 +71,8 @@ fn an_http_child_lives_on_without_its_client() {
 fn finds_a_place(watchdog: &Watchdog, after: &Value) {
     eventually(&format!("a place after {after}"), || {
         let answer = watchdog.invoke("next", &json!(1));
-        assert!([200, 429, 503].contains(&answer.status), "{after} {answer:?}");
+        // 504: it had a place, and the machine is slow.
+        assert!([200, 429, 503, 504].contains(&answer.status), "{after} {answer:?}");
         (answer.status == 200).then_some(())
     });
     watchdog.wait_for_metric("active_handlers", &[], 0);

@@ -98,6 +98,11 @@ impl Outbox {
         let _ = self.0.places.acquire_many(all).await;
     }
 
+    /// Whether anything is left to deliver.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.0.places.available_permits() < self.0.capacity
+    }
+
     /// Ends all deliveries; how many there were.
     pub(crate) async fn give_up(&self) -> usize {
         let left = self.0.capacity - self.0.places.available_permits();

@@ -20,7 +20,7 @@ impl Runtime {
     async fn unused(&self) {
         let Some(limit) = self.idle_timeout else { return std::future::pending().await };
         loop {
-            let busy = self.admission.is_busy() || self.lifecycle.phase() != Phase::Ready;
+            let busy = self.admission.is_busy() || self.outbox.is_busy() || self.lifecycle.phase() != Phase::Ready;
             let since = if busy { Instant::now() } else { self.lifecycle.last_used() };
             let end = since + limit;
             if end <= Instant::now() {

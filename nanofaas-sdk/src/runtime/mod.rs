@@ -13,6 +13,8 @@ mod run;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use tokio::sync::oneshot;
+
 use crate::callback::{Outbox, Reservation, Target};
 use crate::config::Config;
 use crate::context::{Cancel, Context, Details, States};
@@ -28,6 +30,9 @@ use admission::{Admission, Admitted, Waiting};
 pub(crate) use drain::Drained;
 pub(crate) use lifecycle::{Lifecycle, Phase, process_began};
 use run::Run;
+
+/// Why an invocation that was let in did not run after all, and the callback's place.
+type Refused = (Failure, Option<Reservation>);
 
 /// Takes invocations from the platforms to the executor and their outcomes back.
 pub(crate) struct Runtime {
@@ -97,17 +102,38 @@ impl Runtime {
             Err(failure) => return self.refuse(&invocation.caller, failure),
         };
         let waiting = match admitted {
-            Admitted::Now(hold) => return self.execute(invocation, cancel, hold, reservation).await,
+            Admitted::Now(hold) => {
+                // The wait for a callback's place may have outlasted the process's readiness.
+                return match self.check_open() {
+                    Ok(()) => self.execute(invocation, cancel, hold, reservation).await,
+                    Err(failure) => self.refuse(&invocation.caller, failure),
+                };
+            }
             Admitted::Later(waiting) => waiting,
         };
         if reservation.is_none() {
-            return self.execute_later(invocation, cancel, waiting, None).await;
+            let caller = invocation.caller.clone();
+            let done = self.execute_later(invocation, cancel, waiting, None).await;
+            return done.unwrap_or_else(|(failure, _)| self.refuse(&caller, failure));
         }
         // It was taken and will be reported, whether the client waits or not.
         let (runtime, caller) = (Arc::clone(self), invocation.caller.clone());
-        let queued =
-            tokio::spawn(async move { runtime.execute_later(invocation, cancel, waiting, reservation).await }).await;
-        queued.unwrap_or_else(|error| self.refuse(&caller, Failure::new(Code::Cancelled, error.to_string())))
+        let (answer, answered) = oneshot::channel();
+        tokio::spawn(async move {
+            let caller = invocation.caller.clone();
+            let done = runtime.execute_later(invocation, cancel, waiting, reservation).await;
+            let (done, reservation) = match done {
+                Ok(done) => (done, None),
+                Err((failure, reservation)) => (runtime.refuse(&caller, failure), reservation),
+            };
+            // The client learns of a refusal; where it has gone, the control plane does.
+            if let (Err(Answer::Refused(failure)), Some(reservation)) = (answer.send(done), reservation) {
+                let context = Context::of(details_of(caller), None, States::default(), Arc::default());
+                runtime.outbox.accept(reservation, &context, &Err(failure)).await;
+            }
+        });
+        let lost = || self.refuse(&caller, Failure::new(Code::Cancelled, "the process stopped"));
+        answered.await.unwrap_or_else(|_| lost())
     }
 
     async fn execute(
@@ -117,30 +143,27 @@ impl Runtime {
         hold: Hold,
         reservation: Option<Reservation>,
     ) -> Answer {
-        // The wait for a place may have outlasted the process's readiness.
-        if let Err(failure) = self.check_open() {
-            return self.refuse(&invocation.caller, failure);
-        }
         let (run, cold_start) = self.start(invocation, cancel, hold, reservation);
         let outcome = run.await;
         self.lifecycle.used();
         Answer::Ended { outcome, cold_start }
     }
 
+    /// Waits for a slot and runs it then; refused where the process is not ready any more.
     async fn execute_later(
         &self,
         invocation: Invocation,
         cancel: Arc<Cancel>,
         waiting: Waiting,
         reservation: Option<Reservation>,
-    ) -> Answer {
+    ) -> Result<Answer, Refused> {
         let hold = tokio::select! {
             hold = self.admission.slot(waiting) => Some(hold),
             () = self.lifecycle.stopping() => None,
         };
         match (hold, self.check_open()) {
-            (Some(hold), Ok(())) => self.execute(invocation, cancel, hold, reservation).await,
-            (_, Err(failure)) => self.refuse(&invocation.caller, failure),
+            (Some(hold), Ok(())) => Ok(self.execute(invocation, cancel, hold, reservation).await),
+            (_, Err(failure)) => Err((failure, reservation)),
             (None, Ok(())) => unreachable!("a process that stops is not open"),
         }
     }
@@ -198,13 +221,10 @@ impl Runtime {
         let timeout = timeout.unwrap_or(self.timeout);
         let started = Instant::now();
         let details = Details {
-            execution_id: caller.execution_id.unwrap_or_default(),
-            trace_id: caller.trace_id,
-            traceparent: caller.traceparent,
-            dispatch_attempt: caller.dispatch_attempt,
             metadata: body.metadata,
             headers: body.headers,
             cold_start: cold_start.is_some(),
+            ..details_of(caller)
         };
         let states = self.states.get().cloned().unwrap_or_default();
         let context = Context::of(details, Some(started + timeout), states, cancel);
@@ -251,5 +271,15 @@ impl Runtime {
     /// Whether a function still holds a slot, though nobody waits for it any more.
     pub(crate) fn has_running_work(&self) -> bool {
         self.admission.is_busy()
+    }
+}
+
+fn details_of(caller: Caller) -> Details {
+    Details {
+        execution_id: caller.execution_id.unwrap_or_default(),
+        trace_id: caller.trace_id,
+        traceparent: caller.traceparent,
+        dispatch_attempt: caller.dispatch_attempt,
+        ..Details::default()
     }
 }

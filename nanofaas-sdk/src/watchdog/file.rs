@@ -11,8 +11,21 @@ use bytes::Bytes;
 use rustix::fs::OFlags;
 
 use super::output::failure;
-use super::process::aside;
+use super::process::{aside, aside_later, is_scarcity, registry};
 use crate::protocol::{Code, Failure};
+
+/// What the names of private directories begin with, before the mark of this process's children.
+const DIRECTORY: &str = "nanofaas-";
+
+/// Removes the directories that calls of the process with this mark left in `parent`.
+pub(super) fn remove_all(parent: &Path, mark: &str) {
+    let prefix = format!("{DIRECTORY}{mark}");
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        if entry.file_name().to_str().is_some_and(|name| name.starts_with(&prefix)) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
 
 /// `INPUT_FILE` and `OUTPUT_FILE`, where they are given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,7 +60,10 @@ impl Files {
     pub(super) async fn prepare(paths: FilePaths, payload: Bytes) -> Result<Self, Failure> {
         let written = aside(move || Self::write(paths, &payload)).await;
         written.unwrap_or_else(Err).map_err(|error| {
-            Failure::new(Code::Spawn, format!("the input of the child could not be written to a file: {error}"))
+            let failure =
+                Failure::new(Code::Spawn, format!("the input of the child could not be written to a file: {error}"));
+            // The same call may succeed when there is room again.
+            if is_scarcity(&error) { failure.with_status(503) } else { failure }
         })
     }
 
@@ -79,13 +95,16 @@ impl Files {
 
 impl Drop for Files {
     fn drop(&mut self) {
-        for path in [&self.place.input, &self.place.output, &self.place.draft()] {
-            let _ = fs::remove_file(path);
-        }
-        if let Some(directory) = &self.directory {
-            // The child may have put more into it.
-            let _ = fs::remove_dir_all(directory);
-        }
+        let (place, directory) = (self.place.clone(), self.directory.take());
+        // Aside: the child may have put much more into it.
+        aside_later(move || {
+            for path in [&place.input, &place.output, &place.draft()] {
+                let _ = fs::remove_file(path);
+            }
+            if let Some(directory) = directory {
+                let _ = fs::remove_dir_all(directory);
+            }
+        });
     }
 }
 
@@ -142,7 +161,7 @@ fn private_directory() -> io::Result<PathBuf> {
     let parent = std::env::temp_dir();
     loop {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let directory = parent.join(format!("nanofaas-{}-{number}", std::process::id()));
+        let directory = parent.join(format!("{DIRECTORY}{}{number}", registry().mark()));
         match DirBuilder::new().mode(0o700).create(&directory) {
             Ok(()) => return Ok(directory),
             // Somebody else's, perhaps of a process that had our id.

@@ -1,20 +1,22 @@
 //! A child per call: the request on its stdin, or in a file, and one JSON value back.
 
 use std::ffi::OsString;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-use tokio::task::JoinHandle;
+use tokio::runtime::Handle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::timeout;
 use tracing::{Instrument, Span};
 
 use super::command_line::CommandLine;
 use super::file::{FilePaths, Files};
 use super::output;
-use super::process::{Drained, Launch, LineLog, Process, SpawnError, Tail, describe, spawn};
+use super::process::{Drained, LINGER, Launch, LineLog, Process, SpawnError, Tail, describe, spawn};
 use crate::context::Context;
 use crate::executor::{BoxFuture, Executor, Stage};
 use crate::invocation::{Call, Outcome};
@@ -75,7 +77,7 @@ impl PerCall {
                 };
                 let process = spawn(launch).await.map_err(SpawnError::into_failure)?;
                 let (process, attended) = attend(process, payload, Some(limit), &context).await?;
-                end(process, &attended.tail)?;
+                end(process, &attended.tail).await?;
                 output::read(&attended.output, "stdout")
             }
             Exchange::File(paths) => {
@@ -93,7 +95,7 @@ impl PerCall {
                 let (process, attended) = attend(process, Bytes::new(), None, &context).await?;
                 // Before the end of the process, with which the files go.
                 let written = place.read_output(limit).await;
-                end(process, &attended.tail)?;
+                end(process, &attended.tail).await?;
                 output::read(&written?, "OUTPUT_FILE")
             }
         }
@@ -162,13 +164,38 @@ async fn attend(
     Ok((process, Attended { output: output.freeze(), tail }))
 }
 
-/// The end of a task, if there is one.
-async fn all_of(task: Option<JoinHandle<()>>) -> Result<(), Failure> {
-    if let Some(task) = task {
+/// The end of a log, if there is one. Given up, it goes on for a while.
+async fn all_of(log: Option<JoinHandle<()>>) -> Result<(), Failure> {
+    if let Some(log) = log {
         // A panic of it is in the log already.
-        let _ = task.await;
+        let _ = Lingering(log).await;
     }
     Ok(())
+}
+
+/// A log that goes on when nobody waits for its end, for as long as one may.
+struct Lingering(JoinHandle<()>);
+
+impl Future for Lingering {
+    type Output = Result<(), JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx)
+    }
+}
+
+impl Drop for Lingering {
+    fn drop(&mut self) {
+        if !self.0.is_finished()
+            && let Ok(handle) = Handle::try_current()
+        {
+            let log = self.0.abort_handle();
+            handle.spawn(async move {
+                tokio::time::sleep(LINGER).await;
+                log.abort();
+            });
+        }
+    }
 }
 
 /// Reads a child's output as far as its limit.
@@ -183,8 +210,9 @@ async fn collect(mut stdout: impl AsyncRead + Unpin, output: &mut BytesMut, limi
 }
 
 /// Takes a process's status; anything but 0 is a failure.
-fn end(process: Process, tail: &Tail) -> Result<(), Failure> {
-    let status = process.finish().map_err(|error| output::failure(format!("the child's status is lost: {error}")))?;
+async fn end(process: Process, tail: &Tail) -> Result<(), Failure> {
+    let status =
+        process.finish().await.map_err(|error| output::failure(format!("the child's status is lost: {error}")))?;
     if status.success() {
         return Ok(());
     }

@@ -48,7 +48,7 @@ impl Answer {
             text => format!("{what}: {text}"),
         };
         // Other statuses would mean something else to our own caller.
-        let status = if self.status.as_u16() >= 400 { self.status.as_u16() } else { 500 };
+        let status = if (400..600).contains(&self.status.as_u16()) { self.status.as_u16() } else { 500 };
         let mut failure = failure(message).with_status(status).logged_as(what);
         failure.retry_after = self.headers.get(RETRY_AFTER).cloned();
         Err(failure)
@@ -94,6 +94,7 @@ mod tests {
         assert_eq!(failure.message, "the child answered 429 Too Many Requests: {\"error\":\"busy\"}");
         assert_eq!(failure.retry_after.unwrap(), "7");
         assert_eq!(answer(302, &[], "").unwrap_err().status, 500);
+        assert_eq!(answer(600, &[], "").unwrap_err().status, 500);
     }
 
     #[test]

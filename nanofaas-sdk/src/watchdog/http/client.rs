@@ -14,9 +14,12 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use super::answer::Answer;
 use crate::collect::Collected;
 
-/// How long a connection that nobody uses is kept; many servers close theirs after 5 s or more, and
-/// one that was closed in between is replaced without the caller's knowledge.
-const IDLE: Duration = Duration::from_secs(4);
+/// How long a connection that nobody uses is kept. Servers close theirs after some seconds, and a
+/// call must not meet that moment; a new connection on one machine costs next to nothing.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// How long the body of an answer that nobody reads may take.
+const ASIDE: Duration = Duration::from_secs(1);
 
 /// A client for one child. Clones share their connections.
 #[derive(Clone, Debug)]
@@ -65,8 +68,9 @@ impl Client {
         *request.uri_mut() = uri;
         let response = self.0.request(request).await.map_err(|error| innermost(&error))?;
         let status = response.status();
-        // A short body is read, so that the connection can be used again.
-        let _ = http_body_util::Limited::new(response.into_body(), 64 * 1024).collect().await;
+        // The status decides. A short body is read aside, so that the connection can be used again.
+        let rest = http_body_util::Limited::new(response.into_body(), 64 * 1024).collect();
+        tokio::spawn(async move { tokio::time::timeout(ASIDE, rest).await.is_ok() });
         Ok(status)
     }
 }

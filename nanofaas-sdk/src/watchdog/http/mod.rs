@@ -9,16 +9,17 @@ use std::time::Duration;
 
 use http::header::HeaderValue;
 use http::{HeaderMap, HeaderName, Uri};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tracing::{Instrument, Span};
+use tracing::Instrument;
 
 use super::output::failure;
 use super::process::describe;
 use super::warm::{Keeper, Lease, Rules};
-use crate::context::Context;
+use crate::context::{Context, Why};
 use crate::executor::{BoxFuture, Executor, Stage};
 use crate::invocation::{Call, Outcome};
-use crate::protocol::{DISPATCH_ATTEMPT, EXECUTION_ID, TRACE_ID, TRACEPARENT};
+use crate::protocol::{DISPATCH_ATTEMPT, EXECUTION_ID, Failure, TRACE_ID, TRACEPARENT};
 use crate::start_error::StartError;
 use client::Client;
 pub(crate) use server::{Address, HttpServer};
@@ -42,9 +43,27 @@ impl HttpChild {
 
 impl Executor for HttpChild {
     fn start(&self, call: Call) -> JoinHandle<Outcome> {
-        let lease = self.keeper.lease(&call.context.execution_id);
-        let posting = post(lease, self.client.clone(), self.uri.clone(), call);
-        tokio::spawn(posting.instrument(Span::current()))
+        let context = call.context.clone();
+        let lease = self.keeper.lease(&context.execution_id);
+        let posting = post(lease, self.client.clone(), self.uri.clone(), call).in_current_span();
+        let (done, answer) = oneshot::channel();
+        // By itself: a client that goes away does not make the child stop, so its call goes on and
+        // keeps its slot, for as long as any may.
+        tokio::spawn(async move {
+            let outcome = tokio::select! {
+                outcome = posting => outcome,
+                () = given_up(&context) => return,
+            };
+            // Nobody may want to know it any more.
+            let _ = done.send(outcome);
+        });
+        tokio::spawn(async move {
+            match answer.await {
+                Ok(outcome) => outcome,
+                // The runtime knows why, and ends this task.
+                Err(_) => std::future::pending().await,
+            }
+        })
     }
 
     fn prepare(&self, stage: Stage) -> BoxFuture<'_, Result<(), StartError>> {
@@ -60,12 +79,17 @@ impl Executor for HttpChild {
     }
 }
 
-async fn post(
-    lease: impl Future<Output = Result<Lease, crate::protocol::Failure>>,
-    client: Client,
-    uri: Uri,
-    call: Call,
-) -> Outcome {
+/// Waits until a call is over for everybody: its time is up, or the process stops.
+async fn given_up(context: &Context) {
+    if context.cancellation().wait().await == Why::ClientGone {
+        match context.deadline() {
+            Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+async fn post(lease: impl Future<Output = Result<Lease, Failure>>, client: Client, uri: Uri, call: Call) -> Outcome {
     let mut lease = lease.await?;
     let (payload, limit) = (call.payload.clone(), call.output_limit);
     let headers = headers(&call.context);

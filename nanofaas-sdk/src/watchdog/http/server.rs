@@ -3,7 +3,9 @@
 use std::ffi::OsString;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
-use std::sync::Arc;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::Uri;
@@ -19,11 +21,13 @@ use crate::watchdog::warm::Program;
 const LOOK: Duration = Duration::from_millis(200);
 
 /// A program that listens.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct HttpServer {
     command: Arc<CommandLine>,
     address: Address,
     client: Client,
+    /// Held for as long as the child's port is this watchdog's.
+    claim: Mutex<Option<UnixListener>>,
 }
 
 /// Where a child is called and asked for its health.
@@ -100,7 +104,22 @@ fn with(uri: &Uri, port: Option<u16>, path: Option<&str>) -> Result<Uri, String>
 
 impl HttpServer {
     pub(crate) fn new(command: Arc<CommandLine>, address: Address) -> Self {
-        Self { command, address, client: Client::new() }
+        Self { command, address, client: Client::new(), claim: Mutex::default() }
+    }
+
+    /// Claims the child's port among all watchdogs of this network namespace: two children that start
+    /// at once would find the port free, and the slower one's watchdog would talk to the other's.
+    fn claim(&self, port: u16) -> bool {
+        let mut claim = self.claim.lock().unwrap_or_else(PoisonError::into_inner);
+        if claim.is_none() {
+            let name = SocketAddr::from_abstract_name(format!("nanofaas-watchdog/child/{port}"));
+            match name.and_then(|name| UnixListener::bind_addr(&name)) {
+                Ok(listener) => *claim = Some(listener),
+                // Other errors say nothing about other watchdogs.
+                Err(error) => return error.kind() != io::ErrorKind::AddrInUse,
+            }
+        }
+        true
     }
 
     pub(super) fn client(&self) -> Client {
@@ -125,6 +144,11 @@ impl Program for HttpServer {
     fn check_free(&self) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(async {
             let port = self.address.port();
+            if self.address.is_local() && !self.claim(port) {
+                return Err(format!(
+                    "port {port} belongs to the child of another watchdog on this machine: choose another one in RUNTIME_URL"
+                ));
+            }
             let host = self.address.runtime.host().unwrap_or_default();
             let host = host.trim_start_matches('[').trim_end_matches(']');
             match timeout(LOOK, TcpStream::connect((host, port))).await {

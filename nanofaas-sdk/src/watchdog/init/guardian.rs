@@ -10,12 +10,14 @@ use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io::{self, Read};
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::net::unix::pipe;
 
+use crate::watchdog::file;
 use crate::watchdog::process::{Guardian, MARK, marked, registry};
 
 /// The name under which the program is the guardian.
@@ -30,7 +32,7 @@ fn own() -> MutexGuard<'static, Option<Child>> {
 /// Starts the guardian.
 pub(super) fn start() {
     let mut command = Command::new("/proc/self/exe");
-    command.arg0(NAME).arg(registry().mark()).env_clear().process_group(0);
+    command.arg0(NAME).arg(registry().mark()).arg(std::env::temp_dir()).env_clear().process_group(0);
     // Not one of those that it guards.
     command.env(MARK, "guardian");
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -51,6 +53,16 @@ pub(super) fn start() {
     drop(starting);
 }
 
+/// Reaps a guardian that somebody killed; true where there has to be another one.
+pub(super) fn is_lost() -> bool {
+    let mut own = own();
+    let ended = own.as_mut().is_some_and(|guardian| matches!(guardian.try_wait(), Ok(Some(_))));
+    if ended {
+        *own = None;
+    }
+    ended
+}
+
 /// Ends the guardian: there is nothing left to guard.
 pub(super) fn dismiss() {
     if let Some(mut child) = own().take() {
@@ -67,6 +79,7 @@ pub(in crate::watchdog) fn serve() -> Option<ExitCode> {
         return None;
     }
     let mark = words.next()?.into_string().ok().filter(|mark| !mark.is_empty())?;
+    let temporary = PathBuf::from(words.next()?);
     let mut groups = HashSet::new();
     let mut message = [0; 4];
     let mut stdin = std::io::stdin().lock();
@@ -86,6 +99,7 @@ pub(in crate::watchdog) fn serve() -> Option<ExitCode> {
             let _ = kill_process(*pid, Signal::KILL);
         }
         if left.is_empty() {
+            file::remove_all(&temporary, &mark);
             return Some(ExitCode::SUCCESS);
         }
         std::thread::sleep(std::time::Duration::from_millis(5));

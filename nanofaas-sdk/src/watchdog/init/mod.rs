@@ -78,10 +78,12 @@ pub(super) async fn leave_nothing(grace: Duration) {
     let _ = tokio::time::timeout(grace + LAST_MOMENTS, patience).await;
     let sweep = async {
         while registry().kill() > 0 {
-            reaper::reap_orphans();
+            reaper::reap_all_orphans();
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
     let _ = tokio::time::timeout(LAST_MOMENTS, sweep).await;
+    // What is to be removed has been, behind it.
+    let _ = aside(|| ()).await;
     guardian::dismiss();
 }

@@ -36,6 +36,16 @@ fn jobs() -> &'static OnceLock<Sender<Job>> {
     &JOBS
 }
 
+/// Runs a job on the thread some time, and does not wait for it.
+pub(crate) fn aside_later(job: impl FnOnce() + Send + 'static) {
+    let job: Job = Box::new(job);
+    match jobs().get() {
+        // The thread lasts as long as the process.
+        Some(jobs) => drop(jobs.send(job)),
+        None => job(),
+    }
+}
+
 /// Runs a job on the thread, within the event loop of the caller. It runs to its end also when
 /// nobody waits for it any more.
 pub(crate) async fn aside<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {

@@ -3,10 +3,15 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio::net::unix::pipe;
 use tokio::runtime::Handle;
+
+/// How long those are listened to that hold a pipe whose process nobody attends to any more: a
+/// daemon that never closes it would keep the descriptor for ever.
+pub(crate) const LINGER: Duration = Duration::from_secs(10);
 
 /// What a process writes. When nobody wants to know it any more, it is still read: a process that
 /// cleans up after its signal must not die of a broken pipe.
@@ -36,9 +41,9 @@ impl AsyncRead for Drained {
 impl Drop for Drained {
     fn drop(&mut self) {
         let (Some(mut pipe), Ok(handle)) = (self.pipe.take(), Handle::try_current()) else { return };
-        handle.spawn(async move {
+        handle.spawn(tokio::time::timeout(LINGER, async move {
             let mut nowhere = [0; 4096];
             while pipe.read(&mut nowhere).await.is_ok_and(|read| read > 0) {}
-        });
+        }));
     }
 }

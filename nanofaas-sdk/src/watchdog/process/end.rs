@@ -5,13 +5,18 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use rustix::process::{Signal, kill_process, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::tree::{descendants, is_gone, is_group_alive, marked, started, unmarked_orphans};
 use super::{Running, registry};
 
-/// How often those are looked for that neither a signal nor a pipe tells of.
-const LOOK: Duration = Duration::from_millis(10);
+/// How often those are looked for that neither a signal nor a pipe tells of; doubles every time.
+const LOOK: Duration = Duration::from_millis(5);
+const LONGEST_LOOK: Duration = Duration::from_millis(100);
+
+/// How long a killed process may take to be gone. The system cannot end one that waits for a broken
+/// disk.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Running {
     pub(super) async fn exited(&self) {
@@ -22,20 +27,51 @@ impl Running {
     /// SIGTERM to the group, the grace, SIGKILL to the group and to those that left it.
     pub(super) async fn terminate(self) -> io::Result<ExitStatus> {
         // Their parents are known while these live.
-        let mut escapees = descendants(self.group);
+        let below = descendants(self.group);
         let since = started(self.group);
-        let _ = kill_process_group(self.group, Signal::TERM);
+        self.signal(Signal::TERM);
         // A stopped process takes no signal before it goes on.
-        let _ = kill_process_group(self.group, Signal::CONT);
+        self.signal(Signal::CONT);
         let quiet = async {
             self.exited().await;
+            let mut pause = LOOK;
             while is_group_alive(self.group) {
-                tokio::time::sleep(LOOK).await;
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_LOOK);
             }
         };
         let _ = tokio::time::timeout(self.grace, quiet).await;
-        self.kill_group();
+        self.signal(Signal::KILL);
+        self.kill_escapees(below, since);
+        if tokio::time::timeout(PATIENCE, self.exited()).await.is_err() {
+            tracing::error!(target: "nanofaas", pid = self.group.as_raw_pid(), "a child does not end though it was killed");
+        }
         self.exited().await;
+        // Those that it started at the last moment.
+        self.kill_escapees(Vec::new(), since);
+        self.reap().await
+    }
+
+    /// Takes the status of a process that has exited, and kills what is left of its group; with
+    /// `thoroughly` also those that left it.
+    pub(super) async fn finish(self, thoroughly: bool) -> io::Result<ExitStatus> {
+        self.signal(Signal::KILL);
+        if thoroughly {
+            self.kill_escapees(descendants(self.group), started(self.group));
+        }
+        self.reap().await
+    }
+
+    /// Signals the group, and the process itself, which may have left it. Safe also when it has
+    /// ended: its id is its own until it is reaped.
+    pub(super) fn signal(&self, signal: Signal) {
+        let _ = kill_process_group(self.group, signal);
+        if signal != Signal::CONT {
+            let _ = kill_process(self.group, signal);
+        }
+    }
+
+    fn kill_escapees(&self, mut escapees: Vec<Pid>, since: Option<u64>) {
         escapees.extend(marked(&self.mark));
         if let (Some(since), true) = (since, registry().is_only(self.group)) {
             escapees.extend(unmarked_orphans(since));
@@ -44,19 +80,30 @@ impl Running {
         for escapee in escapees {
             let _ = kill_process(escapee, Signal::KILL);
         }
-        self.reap()
     }
 
-    /// Safe also when the process has ended: its id is its own until it is reaped.
-    pub(super) fn kill_group(&self) {
-        let _ = kill_process_group(self.group, Signal::KILL);
+    /// Takes the status. Never waits for it in the system: a process that somebody traces is not
+    /// reaped before its tracer lets it go.
+    async fn reap(mut self) -> io::Result<ExitStatus> {
+        let mut pause = LOOK;
+        loop {
+            let status = self.child.try_wait();
+            if let Some(status) = status.transpose() {
+                registry().remove(self.group);
+                return status;
+            }
+            // The tracer can only be one of its own.
+            self.kill_escapees(descendants(self.group), started(self.group));
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_LOOK);
+        }
     }
 
-    /// Takes the status of a process that has ended or is about to.
-    pub(super) fn reap(mut self) -> io::Result<ExitStatus> {
-        let status = self.child.wait();
+    /// Ends the process where there is no event loop any more.
+    pub(super) fn end_now(mut self) {
+        self.signal(Signal::KILL);
+        let _ = self.child.wait();
         registry().remove(self.group);
-        status
     }
 }
 

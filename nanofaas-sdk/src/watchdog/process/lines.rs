@@ -9,6 +9,8 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 const LONGEST: usize = 16 * 1024;
 /// How much of the end is remembered for an error's message.
 const REMEMBERED: usize = 2048;
+/// Lines that are logged before others get their turn.
+const TURN: usize = 16;
 /// What a cut line ends with.
 const CUT: &str = " … [truncated]";
 
@@ -57,7 +59,11 @@ impl<F: Fn() -> Option<String>> LineLog<F> {
         let mut line = Line::default();
         let mut part = vec![0; 8 * 1024];
         while let Ok(length @ 1..) = stream.read(&mut part).await {
-            for piece in part[..length].split_inclusive(|byte| *byte == b'\n') {
+            for (number, piece) in part[..length].split_inclusive(|byte| *byte == b'\n').enumerate() {
+                if number % TURN == TURN - 1 {
+                    // A flood of short lines must not keep others from their work.
+                    tokio::task::yield_now().await;
+                }
                 if line.push(piece) {
                     self.write(&line);
                 }

@@ -8,12 +8,12 @@ mod registry;
 mod spawn;
 mod tree;
 
-pub(crate) use aside::{aside, prepare as prepare_aside};
-pub(crate) use drained::Drained;
+pub(crate) use aside::{aside, aside_later, prepare as prepare_aside};
+pub(crate) use drained::{Drained, LINGER};
 pub(crate) use end::{describe, exit_code};
 pub(crate) use lines::{LineLog, Tail};
 pub(crate) use registry::{Guardian, registry};
-pub(crate) use spawn::{Launch, SpawnError, spawn};
+pub(crate) use spawn::{Launch, SpawnError, is_scarcity, spawn};
 pub(crate) use tree::{descendants, marked, zombies};
 
 use std::any::Any;
@@ -64,10 +64,15 @@ impl Process {
 
     /// Takes the status of a process that has [`exited`](Self::exited), and kills what is left of
     /// its group.
-    pub(crate) fn finish(mut self) -> std::io::Result<ExitStatus> {
+    pub(crate) async fn finish(mut self) -> std::io::Result<ExitStatus> {
         let Some(running) = self.running.take() else { return Err(std::io::ErrorKind::NotFound.into()) };
-        running.kill_group();
-        running.reap()
+        running.finish(false).await
+    }
+
+    /// The same, and kills those that left the group as well: another process takes its place.
+    pub(crate) async fn finish_all(mut self) -> std::io::Result<ExitStatus> {
+        let Some(running) = self.running.take() else { return Err(std::io::ErrorKind::NotFound.into()) };
+        running.finish(true).await
     }
 
     /// Ends the process and everything that it started: SIGTERM, then after the grace SIGKILL.
@@ -82,10 +87,7 @@ impl Drop for Process {
         let Some(running) = self.running.take() else { return };
         match Handle::try_current() {
             Ok(handle) => drop(handle.spawn(running.terminate())),
-            Err(_) => {
-                running.kill_group();
-                let _ = running.reap();
-            }
+            Err(_) => running.end_now(),
         }
     }
 }

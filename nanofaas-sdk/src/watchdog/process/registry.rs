@@ -13,6 +13,7 @@ use tokio::net::unix::pipe;
 
 use super::{descendants, marked};
 use crate::shutdown::before_forced_end;
+use crate::watchdog::file::remove_all;
 
 /// The children of this process.
 pub(crate) struct Registry {
@@ -38,6 +39,7 @@ pub(crate) fn registry() -> &'static Registry {
     REGISTRY.get_or_init(|| {
         before_forced_end(|| {
             registry().kill();
+            remove_all(&std::env::temp_dir(), registry().mark());
         });
         Registry {
             children: Mutex::default(),
@@ -106,11 +108,10 @@ impl Registry {
         self.owns_process.load(Ordering::Relaxed) && children.len() == 1 && children.contains(&pid.as_raw_pid())
     }
 
-    /// Those that are nobody's, with a promise that none is being started meanwhile.
-    pub(crate) fn with_strangers(&self, mut pids: Vec<Pid>, act: impl FnOnce(Vec<Pid>)) {
-        let _none_starts = self.starting.write().unwrap_or_else(PoisonError::into_inner);
-        pids.retain(|pid| !self.children().contains(&pid.as_raw_pid()) && !self.is_guardian(*pid));
-        act(pids);
+    /// Whether a process is nobody's; `None` while one is being started, which may be this one.
+    pub(crate) fn is_stranger(&self, pid: Pid) -> Option<bool> {
+        let _none_starts = self.starting.try_write().ok()?;
+        Some(!self.children().contains(&pid.as_raw_pid()) && !self.is_guardian(pid))
     }
 
     /// Tells this guardian of all children, now and from now on.

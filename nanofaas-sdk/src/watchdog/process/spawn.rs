@@ -112,6 +112,12 @@ impl Drop for Unwatched {
     }
 }
 
+/// Whether the system has no room for something at the moment.
+pub(crate) fn is_scarcity(error: &io::Error) -> bool {
+    let scarce = [Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE, Errno::NOSPC, Errno::DQUOT];
+    scarce.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
 impl SpawnError {
     fn permanent(message: String) -> Self {
         Self { message, is_temporary: false }
@@ -131,9 +137,7 @@ impl SpawnError {
             }
             _ => format!("the program {name} could not be started: {error}"),
         };
-        let scarce = [Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE];
-        let is_temporary = scarce.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()));
-        Self { message, is_temporary }
+        Self { message, is_temporary: is_scarcity(error) }
     }
 
     pub(crate) fn message(&self) -> &str {

@@ -22,6 +22,9 @@ pub(crate) use lease::Lease;
 use lease::Stand;
 use supervisor::Supervisor;
 
+/// How long the end of a child may take beyond its grace.
+const LAST_MOMENTS: Duration = Duration::from_secs(5);
+
 /// A program that serves many calls.
 pub(crate) trait Program: Send + Sync + 'static {
     fn command(&self) -> &Arc<CommandLine>;
@@ -94,8 +97,8 @@ impl Keeper {
         self.shared.stop.request(Why::Stopping);
         let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(task) = task {
-            // A panic of it is in the log already.
-            let _ = task.await;
+            // A panic of it is in the log already; what cannot be ended is left to the system.
+            let _ = tokio::time::timeout(self.shared.rules.grace + LAST_MOMENTS, task).await;
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The task that owns a kept child: one process after the other, until it is told to stop.
 
 use std::process::ExitStatus;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
@@ -26,6 +26,9 @@ const LONGEST_ASK: Duration = Duration::from_millis(50);
 
 /// How long one question may take.
 const ANSWER: Duration = Duration::from_secs(1);
+
+/// How long a child that may hang has to answer before it counts as not ready.
+const DOUBT: Duration = Duration::from_millis(100);
 
 /// How long the last lines of a child that has ended are waited for.
 const LAST_LINES: Duration = Duration::from_millis(100);
@@ -79,6 +82,7 @@ impl Supervisor {
                         break;
                     }
                     tracing::error!(target: "nanofaas", code = code.as_str(), error = message, "the child did not start again");
+                    self.down();
                     if self.crashed(exit_code).await.is_err() {
                         break;
                     }
@@ -114,7 +118,7 @@ impl Supervisor {
         let mut process = spawn(launch).await.map_err(|error| failed(Code::Spawn, error.message().to_owned(), 1))?;
         let generation = Arc::new(Generation::new(self.shared.rules.max_invocations));
         let (tail, lines) = follow(&mut process, &generation);
-        let last_answer = OnceLock::new();
+        let last_answer = Mutex::new(String::new());
         tokio::select! {
             biased;
             _ = self.shared.stop.wait() => {
@@ -124,7 +128,7 @@ impl Supervisor {
             () = self.answers(&last_answer) => Ok(Started { process, generation, init: began.elapsed() }),
             () = process.exited() => {
                 let _ = timeout(LAST_LINES, lines).await;
-                let (what, code) = match process.finish() {
+                let (what, code) = match process.finish_all().await {
                     Ok(status) => (describe(status), exit_code(status)),
                     Err(error) => (error.to_string(), 1),
                 };
@@ -133,7 +137,7 @@ impl Supervisor {
             }
             () = sleep(self.shared.rules.ready_timeout) => {
                 let limit = self.shared.rules.ready_timeout.as_millis();
-                let reason = last_answer.get().cloned().unwrap_or_default();
+                let reason = last_answer.into_inner().unwrap_or_else(PoisonError::into_inner);
                 let what = format!(
                     "the child was not ready within {limit} ms (READY_TIMEOUT_MS): {}: {reason}", program.question(),
                 );
@@ -144,15 +148,15 @@ impl Supervisor {
         }
     }
 
-    /// Asks the child until it answers; leaves the first thing behind that it said instead.
-    async fn answers(&self, instead: &OnceLock<String>) {
+    /// Asks the child until it answers; leaves behind what it said instead.
+    async fn answers(&self, instead: &Mutex<String>) {
         let mut pause = FIRST_ASK;
         loop {
             let asked = timeout(ANSWER, self.shared.program.probe()).await;
             match asked.unwrap_or_else(|_| Err("no answer".to_owned())) {
                 Ok(()) => return,
                 Err(reason) => {
-                    let _ = instead.set(reason);
+                    *instead.lock().unwrap_or_else(PoisonError::into_inner) = reason;
                 }
             }
             sleep(pause).await;
@@ -198,17 +202,25 @@ impl Supervisor {
 
     /// A call was given up or a question not answered: whether the child still works.
     async fn examine(&self, process: &Process) -> Option<Over> {
-        self.stage.lifecycle.interrupted();
-        let nothing = OnceLock::new();
+        let nobody = Mutex::default();
+        let verdict = async {
+            // Most are well and say so at once; nobody else needs to notice.
+            if timeout(DOUBT.min(self.shared.rules.grace), self.answers(&nobody)).await.is_ok() {
+                return None;
+            }
+            self.stage.lifecycle.interrupted();
+            let left = self.shared.rules.grace.saturating_sub(DOUBT);
+            if timeout(left, self.answers(&nobody)).await.is_err() {
+                return Some(Over::Hung);
+            }
+            self.stage.lifecycle.resumed();
+            None
+        };
         tokio::select! {
             biased;
             _ = self.shared.stop.wait() => Some(Over::Stopped),
             () = process.exited() => Some(Over::Exited),
-            () = self.answers(&nothing) => {
-                self.stage.lifecycle.resumed();
-                None
-            }
-            () = sleep(self.shared.rules.grace) => Some(Over::Hung),
+            over = verdict => over,
         }
     }
 
@@ -220,6 +232,7 @@ impl Supervisor {
                 Err(())
             }
             Over::WornOut => {
+                self.crashes = if generation.has_succeeded() { 0 } else { self.crashes };
                 self.shared.stand.send_replace(Stand::Starting);
                 let _ = process.terminate().await;
                 self.stage.metrics.child_restarted(Restart::Recycle);
@@ -228,7 +241,7 @@ impl Supervisor {
             }
             Over::Exited => {
                 self.down();
-                let status = process.finish().ok();
+                let status = process.finish_all().await.ok();
                 generation.ended(status);
                 self.stage.metrics.child_restarted(Restart::Crash);
                 self.lost(generation, status, "the child ended by itself").await
