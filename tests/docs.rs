@@ -61,6 +61,7 @@ fn links_inside_the_documentation_lead_somewhere() {
         "ARCHITECTURE.md",
         "CONTRIBUTING.md",
         "docs/contract.md",
+        "docs/deploy.md",
         "docs/handlers.md",
         "docs/operation.md",
         "docs/watchdog.md",
