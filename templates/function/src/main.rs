@@ -10,7 +10,7 @@ struct Greeting {
 }
 
 /// What a caller gets.
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, Serialize)]
 struct Greeted {
     message: String,
 }
@@ -21,7 +21,8 @@ struct Greeted {
     if greeting.name.is_empty() {
         return Err(nanofaas::Error::new("NAMELESS", "`name` is empty").status(422));
     }
-    Ok(Greeted { message: format!("Hello, {}!", greeting.name) })
+    let message = format!("Hello, {}!", greeting.name);
+    Ok(Greeted { message })
 }
 {% else %}
 use nanofaas::{Context, Result, Value, json};
@@ -45,30 +46,31 @@ mod tests {
     {% if style == "async" %}#[tokio::test]
     async {% else %}#[test]
     {% endif %}fn a_name_is_greeted() {
-        let greeting = Greeting { name: "Ada".to_owned() };
-        let greeted = handle(greeting, Context::new("test")){% if style == "async" %}.await{% endif %}.unwrap();
-        assert_eq!(greeted, Greeted { message: "Hello, Ada!".to_owned() });
+        let name = "Ada".to_owned();
+        let greeted = handle(Greeting { name }, Context::new("test")){% if style == "async" %}.await{% endif %};
+        assert_eq!(greeted.unwrap().message, "Hello, Ada!");
     }
 
     {% if style == "async" %}#[tokio::test]
     async {% else %}#[test]
     {% endif %}fn nobody_is_not_greeted() {
-        let greeting = Greeting { name: String::new() };
-        let error = handle(greeting, Context::new("test")){% if style == "async" %}.await{% endif %}.unwrap_err();
-        assert_eq!(error.to_string(), "`name` is empty");
+        let name = String::new();
+        let greeted = handle(Greeting { name }, Context::new("test")){% if style == "async" %}.await{% endif %};
+        assert_eq!(greeted.unwrap_err().to_string(), "`name` is empty");
     }
 {% else %}
     {% if style == "async" %}#[tokio::test]
     async {% else %}#[test]
     {% endif %}fn a_name_is_greeted() {
-        let greeted = handle(json!({ "name": "Ada" }), Context::new("test")){% if style == "async" %}.await{% endif %}.unwrap();
-        assert_eq!(greeted, json!({ "message": "Hello, Ada!" }));
+        let input = json!({ "name": "Ada" });
+        let greeted = handle(input, Context::new("test")){% if style == "async" %}.await{% endif %};
+        assert_eq!(greeted.unwrap(), json!({ "message": "Hello, Ada!" }));
     }
 
     {% if style == "async" %}#[tokio::test]
     async {% else %}#[test]
     {% endif %}fn nobody_is_not_greeted() {
-        let error = handle(json!({}), Context::new("test")){% if style == "async" %}.await{% endif %}.unwrap_err();
-        assert_eq!(error.to_string(), "`name` is empty");
+        let greeted = handle(json!({}), Context::new("test")){% if style == "async" %}.await{% endif %};
+        assert_eq!(greeted.unwrap_err().to_string(), "`name` is empty");
     }
 {% endif %}}

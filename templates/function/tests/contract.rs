@@ -8,10 +8,13 @@ use nanofaas::testing::{Completion, Platform};
 async fn run(payload: &str) -> Completion {
     let platform = Platform::default();
     let mut function = Command::new(env!("CARGO_BIN_EXE_{{project-name}}"));
-    function.env("EXECUTION_ID", "e-1").env("CALLBACK_URL", platform.callback_url());
+    function.env("EXECUTION_ID", "e-1");
+    function.env("CALLBACK_URL", platform.callback_url());
     function.env("INVOCATION_PAYLOAD", payload);
-    let status = tokio::task::spawn_blocking(move || function.status()).await.unwrap().unwrap();
-    assert!(status.success(), "a failed function is reported like any other");
+    let ended = tokio::task::spawn_blocking(move || function.status());
+    let status = ended.await.unwrap().unwrap();
+    // A failed function is reported like any other.
+    assert!(status.success());
     platform.completion("e-1").await
 }
 
@@ -19,7 +22,8 @@ async fn run(payload: &str) -> Completion {
 async fn a_success_is_reported() {
     let completion = run(r#"{"input": {"name": "Ada"}}"#).await;
     assert!(completion.success());
-    assert_eq!(completion.output(), &serde_json::json!({ "message": "Hello, Ada!" }));
+    let expected = serde_json::json!({ "message": "Hello, Ada!" });
+    assert_eq!(completion.output(), &expected);
 }
 
 #[tokio::test]

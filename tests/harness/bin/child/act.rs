@@ -14,7 +14,8 @@ use crate::{http, report, wait_at};
 /// - `stderr`, `stdout`: this text
 /// - `sh`: a script, run to its end by /bin/sh
 /// - `health`: `"ok"`, `"sick"` (503) or `"deaf"` (no request is answered) from now on
-/// - `gate`: a path; waits there
+/// - `gate`: a path; waits there; `sleep_ms`: waits that long
+/// - `allocate`: fills this many bytes of memory
 /// - `exit`: ends with this status; `abort`, `stop`: with SIGABRT, or stopped by SIGSTOP
 ///
 /// Then one of these is the answer, else `{"echo": input}`:
@@ -74,6 +75,13 @@ fn prepare(input: &Value) {
     }
     if input["abort"] == true {
         std::process::abort();
+    }
+    if let Some(ms) = input["sleep_ms"].as_u64() {
+        std::thread::sleep(std::time::Duration::from_millis(ms));
+    }
+    if let Some(bytes) = input["allocate"].as_u64() {
+        // Written to, or it would be no memory yet.
+        std::hint::black_box(vec![1_u8; bytes.try_into().expect("a length")]);
     }
     if input["stop"] == true {
         let stopped = Command::new("/bin/sh").args(["-c", "kill -STOP $PPID"]).status();
