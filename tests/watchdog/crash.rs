@@ -120,6 +120,23 @@ fn a_long_call_is_not_taken_for_a_hanging_child() {
 }
 
 #[test]
+fn a_child_that_answers_nothing_while_it_works_is_left_alone() {
+    let gate = Gate::new();
+    let extra = [("WATCHDOG_HEALTH_INTERVAL_MS", "20"), ("WATCHDOG_KILL_GRACE_MS", "100")];
+    let watchdog = Watchdog::with_child("HTTP", &extra);
+    let mut caller = watchdog.connect();
+    // As one that has a single thread: it hears no question before its work is done.
+    let input = json!({ "health": "deaf", "gate": gate.path() });
+    caller.begin(&[("X-Execution-Id", "e-1")], &json!({ "input": input }).to_string());
+    let child = Process(gate.entered_by());
+    // Time for a question, the second that it may take and the grace.
+    std::thread::sleep(Duration::from_millis(2500));
+    assert!(child.is_alive() && watchdog.get("/ready").status == 200);
+    gate.open("");
+    assert_eq!(caller.answer().expect("an answer").status, 200);
+}
+
+#[test]
 fn the_wait_before_a_replacement_grows() {
     let list = Gate::new();
     let pids = list.path();

@@ -1,6 +1,6 @@
 //! Callers that hang up, and the place that every call gives back however it ends.
 
-use harness::{ControlPlane, Gate, Process, Watchdog, eventually};
+use harness::{ControlPlane, Gate, Process, Watchdog, child, eventually, sh};
 use serde_json::{Value, json};
 
 const MODES: [&str; 3] = ["HTTP", "STDIO", "FILE"];
@@ -142,4 +142,41 @@ fn a_place_is_free_when_the_answer_is_there() {
             }
         }
     }
+}
+
+#[test]
+fn a_place_is_kept_until_the_process_is_gone() {
+    for mode in PER_CALL {
+        let never = Gate::new();
+        let script = format!("trap '' TERM; exec {}", child(&mode.to_lowercase()));
+        let extra = [("WATCHDOG_QUEUE", "0"), ("TIMEOUT_MS", "1000"), ("WATCHDOG_KILL_GRACE_MS", "600000")];
+        let watchdog = Watchdog::start(mode, &sh(&script), &extra);
+        assert_eq!(watchdog.invoke("e-1", &json!({ "gate": never.path() })).status, 504, "{mode}");
+        // It has its signal and ignores it: a second one would be more than the machine was given for.
+        for _ in 0..3 {
+            let refused = (429, "RUNTIME_HANDLER_SATURATED".to_owned());
+            assert_eq!(watchdog.invoke("e-2", &json!(1)).refusal(), refused, "{mode}");
+        }
+        assert!(Process(never.entered_by()).signal("KILL"), "{mode}");
+        finds_a_place(&watchdog, &json!("the end of the process"));
+    }
+}
+
+#[test]
+fn calls_that_wait_behind_one_that_was_given_up_wait_until_the_child_answers() {
+    let (healthy, never) = (Gate::new(), Gate::new());
+    healthy.open("");
+    let command = child(&format!("http --unready {}", healthy.path()));
+    let extra = [("TIMEOUT_MS", "1000"), ("WATCHDOG_KILL_GRACE_MS", "600000"), ("WATCHDOG_HEALTH_INTERVAL_MS", "0")];
+    let watchdog = Watchdog::start("HTTP", &command, &extra);
+    let mut slow = watchdog.hold("e-1", &never);
+    let mut waiting = watchdog.connect();
+    waiting.begin(&[("X-Execution-Id", "e-2")], r#"{"input":1}"#);
+    watchdog.wait_for_metric("queued_invocations", &[], 1);
+    healthy.close();
+    assert_eq!(slow.answer().expect("an answer").failure(), (504, "TIMEOUT".to_owned()));
+    watchdog.wait_for_status("/ready", 503);
+    watchdog.wait_for_metric("queued_invocations", &[], 1);
+    healthy.open("");
+    assert_eq!(waiting.answer().expect("an answer").status, 200);
 }

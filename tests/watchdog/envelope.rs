@@ -124,6 +124,8 @@ fn a_value_that_cannot_be_meant_is_refused() {
         ("timeout_ms", json!(-1)),
         ("timeout_ms", json!(1.5)),
         ("timeout_ms", json!("300")),
+        ("timeout_ms", json!(366_u64 * 24 * 3600 * 1000 + 1)),
+        ("timeout_ms", json!(u64::MAX)),
         ("execution_id", json!(7)),
         ("trace_id", json!([])),
         ("callback_url", json!({})),

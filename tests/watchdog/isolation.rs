@@ -136,6 +136,19 @@ fn a_file_call_that_writes_nothing_does_not_get_what_was_there_before() {
 }
 
 #[test]
+fn an_output_that_is_no_file_is_a_failure_and_holds_nobody_up() {
+    for (make, rest) in [("mkfifo", ""), ("mkdir", ""), ("ln -s", "/dev/zero ")] {
+        let script = format!(
+            "grep -q odd \"$INPUT_FILE\" || exec cp \"$INPUT_FILE\" \"$OUTPUT_FILE\"; {make} {rest}\"$OUTPUT_FILE\""
+        );
+        let watchdog = Watchdog::start("FILE", &harness::sh(&script), &[("TIMEOUT_MS", "5000")]);
+        let answer = watchdog.invoke("e-1", &json!("odd"));
+        assert_eq!(answer.failure(), (500, "FUNCTION_ERROR".to_owned()), "{make} {answer:?}");
+        assert_eq!(watchdog.invoke("e-2", &json!(1)).json(), json!({ "input": 1 }), "{make}");
+    }
+}
+
+#[test]
 fn given_paths_are_those_the_child_gets() {
     let directory = Gate::new();
     let tmp = temporary(&directory);

@@ -1,6 +1,6 @@
 //! As the first process of a container, and as the one that inherits orphans outside of one.
 
-use harness::{Gate, Process, Watchdog, child, eventually, has_command, skip};
+use harness::{Gate, Process, Watchdog, child, eventually, has_command, sh, skip};
 use serde_json::{Value, json};
 
 /// 50 processes that no longer have the parent that started them, and wait at the gate.
@@ -59,6 +59,34 @@ fn statuses_of_its_own_children_stay_right_while_it_reaps() {
         let process = watchdog.process();
         eventually("no zombie", || process.zombies().is_empty().then_some(()));
         watchdog.stop();
+    });
+}
+
+#[test]
+fn a_status_that_is_not_taken_at_once_is_not_taken_by_the_reaper() {
+    both("STDIO", &[], |watchdog| {
+        for status in 40..45 {
+            // Somebody holds the pipes: they are read for a while before anybody asks for the status.
+            let answer = watchdog.invoke("e-1", &json!({ "sh": "sleep 600 &", "exit": status }));
+            assert_eq!(answer.failure(), (500, "FUNCTION_ERROR".to_owned()), "{status}");
+            assert!(answer.text().contains(&format!("status {status}")), "{status} {answer:?}");
+        }
+    });
+}
+
+#[test]
+fn children_that_end_at_once_have_their_status() {
+    let watchdog = Watchdog::start("STDIO", &sh("exit 43"), &[("NANOFAAS_MAX_CONCURRENT_HANDLERS", "4")]);
+    std::thread::scope(|scope| {
+        for caller in 0..4 {
+            let watchdog = &watchdog;
+            scope.spawn(move || {
+                for call in 0..10 {
+                    let answer = watchdog.invoke(&format!("e-{caller}-{call}"), &json!(1));
+                    assert!(answer.text().contains("status 43"), "{caller} {call} {answer:?}");
+                }
+            });
+        }
     });
 }
 

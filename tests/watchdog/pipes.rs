@@ -83,6 +83,20 @@ fn an_answer_does_not_wait_for_a_grandchild_that_holds_the_pipes() {
 }
 
 #[test]
+fn the_pipes_are_drained_for_a_moment_only() {
+    for mode in ["STDIO", "FILE"] {
+        // Far beyond the 100 ms of the drain, and far below what anybody would notice as waiting.
+        let watchdog = Watchdog::with_child(mode, &[("TIMEOUT_MS", "3000")]);
+        for (id, input, status) in
+            [("e-1", json!({ "sh": "sleep 600 &" }), 200), ("e-2", json!({ "sh": "sleep 600 &", "exit": 43 }), 500)]
+        {
+            let answer = watchdog.invoke(id, &input);
+            assert_eq!(answer.status, status, "{mode}: {}", answer.text());
+        }
+    }
+}
+
+#[test]
 fn an_answer_does_not_wait_for_an_escapee_that_holds_the_pipes() {
     if !has_command(&["setsid", "true"]) {
         return skip("there is no `setsid`");

@@ -120,9 +120,14 @@ fn a_stop_during_the_start_does_not_wait_for_the_child() {
 
 #[test]
 fn a_child_whose_port_is_taken_ends_the_watchdog() {
-    let other = Watchdog::with_child("HTTP", &[]);
-    let url = other.report("e-1")["environment"]["PORT"].as_str().map(|port| format!("http://127.0.0.1:{port}/invoke"));
-    let url = url.expect("a port");
-    let ended = Watchdog::run_warm("HTTP", &child("http"), &[("RUNTIME_URL", &url), ("READY_TIMEOUT_MS", "5000")]);
-    assert!(ended.code.is_some_and(|code| code != 0), "{ended:?}");
+    let (other, never) = (Watchdog::with_child("HTTP", &[]), Gate::new());
+    let port = other.report("e-1")["environment"]["PORT"].as_str().expect("a port").to_owned();
+    let url = format!("http://127.0.0.1:{port}/invoke");
+    // The other one's answers are not taken for those of a child that does not listen yet.
+    for command in [child("http"), child(&format!("http --late {}", never.path()))] {
+        let ended = Watchdog::run_warm("HTTP", &command, &[("RUNTIME_URL", &url), ("READY_TIMEOUT_MS", "5000")]);
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        let line = error_line(&ended.stderr, "STARTUP_ERROR");
+        assert!(line.contains(&format!("port {port} is taken")), "{line}");
+    }
 }

@@ -70,6 +70,26 @@ fn calls_wait_for_the_replacement_and_it_stays_ready() {
 }
 
 #[test]
+fn a_child_that_has_taken_all_its_calls_finishes_them() {
+    let extra = [
+        ("WARM_MAX_INVOCATIONS", "2"),
+        ("NANOFAAS_MAX_CONCURRENT_HANDLERS", "2"),
+        ("WATCHDOG_HEALTH_INTERVAL_MS", "20"),
+    ];
+    let watchdog = Watchdog::with_child("HTTP", &extra);
+    let gate = Gate::new();
+    let mut caller = watchdog.hold("e-1", &gate);
+    let first = Process(gate.entered_by());
+    assert_eq!(watchdog.child("e-2"), first);
+    // Time for many looks at it, of which there is nothing to see from outside.
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    assert!(first.is_alive(), "it was replaced at its work");
+    gate.open("");
+    assert_eq!(caller.answer().expect("an answer").status, 200);
+    first.wait_until_gone();
+}
+
+#[test]
 fn a_child_that_ignores_sigterm_is_replaced_all_the_same() {
     let script = format!("trap '' TERM; exec {}", child("http"));
     let extra = [("WARM_MAX_INVOCATIONS", "1"), ("WATCHDOG_KILL_GRACE_MS", "200")];
@@ -105,6 +125,7 @@ fn a_call_that_runs_is_no_idle_time() {
         let mut caller = watchdog.hold("e-1", &gate);
         // Longer than the idle time: nothing tells when that would have passed.
         std::thread::sleep(std::time::Duration::from_millis(2500));
+        assert_eq!(watchdog.get("/ready").status, 200, "{mode}: it ends while a call runs");
         gate.open("");
         assert_eq!(caller.answer().expect("an answer").status, 200, "{mode}");
         assert_eq!(watchdog.wait().code(), Some(0), "{mode}");
@@ -124,4 +145,17 @@ fn callbacks_are_delivered_before_an_idle_end() {
     assert_eq!(watchdog.invoke("e-1", &json!(1)).status, 200);
     assert_eq!(watchdog.wait().code(), Some(0));
     assert!(plane.accepted("e-1").success());
+}
+
+#[test]
+fn a_planned_replacement_that_does_not_start_is_not_ready() {
+    let dir = Gate::new();
+    let flag = dir.path();
+    // The second one ends before it is ready.
+    let script = format!("if [ -e {flag} ]; then exit 3; fi; echo > {flag}; exec {}", child("http"));
+    let watchdog =
+        Watchdog::start("HTTP", &harness::sh(&script), &[("WARM_MAX_INVOCATIONS", "1"), ("WATCHDOG_CRASH_LIMIT", "0")]);
+    assert_eq!(watchdog.invoke("e-1", &json!(1)).status, 200);
+    let _ = watchdog.wait_for_log("a failed start", |line| line["code"] == "STARTUP_ERROR");
+    watchdog.wait_for_status("/ready", 503);
 }

@@ -183,6 +183,26 @@ fn children_die_with_a_watchdog_that_is_killed() {
 }
 
 #[test]
+fn those_of_a_group_that_cleared_their_environment_die_with_a_watchdog_that_is_killed() {
+    for mode in MODES {
+        let (id, gate) = (Gate::new(), Gate::new());
+        let mut watchdog = Watchdog::with_child(mode, &[("TIMEOUT_MS", "600000")]);
+        let unmarked = format!("echo $$ > {}; exec sleep 600", id.path());
+        let script =
+            format!("env -i \"PATH=$PATH\" sh -c '{unmarked}' & while [ ! -s {} ]; do sleep 0.01; done", id.path());
+        let mut caller = watchdog.connect();
+        let input = json!({ "sh": script, "gate": gate.path() });
+        caller.begin(&[("X-Execution-Id", "e-1")], &json!({ "input": input }).to_string());
+        let child = Process(gate.entered_by());
+        watchdog.signal("KILL");
+        assert_eq!(watchdog.wait().code(), None, "{mode}");
+        child.wait_until_gone();
+        let unmarked = std::fs::read_to_string(id.path()).ok().and_then(|text| text.trim().parse().ok());
+        Process(unmarked.expect("a process id")).wait_until_gone();
+    }
+}
+
+#[test]
 fn a_child_that_is_still_starting_dies_with_a_watchdog_that_is_killed() {
     let gate = Gate::new();
     let command = child(&format!("http --late {}", quote(&gate.path())));

@@ -51,6 +51,20 @@ fn the_child_may_clean_up_after_its_signal_and_log_that() {
 }
 
 #[test]
+fn what_the_child_says_on_stdout_after_its_signal_is_read() {
+    for mode in PER_CALL {
+        let gone = Gate::new();
+        // Without a reader the first word would end it with SIGPIPE, and many would block it.
+        let clean_up = format!("head -c 1000000 /dev/zero && echo > {}; exit 0", gone.path());
+        let script = format!("trap '{clean_up}' TERM; while :; do sleep 0.01; done");
+        let watchdog = Watchdog::start(mode, &sh(&script), &[SHORT, ("WATCHDOG_KILL_GRACE_MS", "600000")]);
+        is_time_out(&watchdog.invoke("e-1", &json!(1)));
+        watchdog.wait_until_alone();
+        assert!(std::path::Path::new(&gone.path()).exists(), "{mode}: a broken pipe ended it");
+    }
+}
+
+#[test]
 fn a_child_that_ignores_sigterm_dies_after_the_grace() {
     for mode in PER_CALL {
         let never = Gate::new();
@@ -108,6 +122,26 @@ fn a_group_whose_leader_obeys_is_still_looked_after() {
 }
 
 #[test]
+fn those_beside_the_leader_of_a_group_have_the_grace_too() {
+    for mode in PER_CALL {
+        let (begun, gone, never) = (Gate::new(), Gate::new(), Gate::new());
+        let extra = [("TIMEOUT_MS", "1000"), ("WATCHDOG_KILL_GRACE_MS", "600000")];
+        let watchdog = Watchdog::with_child(mode, &extra);
+        // The leader dies of the first signal; the other one cleans up for longer than that takes.
+        let clean_up = format!("sleep 0.5; echo > {}; exit 0", gone.path());
+        let begun = begun.path();
+        let script = format!(
+            "(trap '{clean_up}' TERM; echo > {begun}; while :; do sleep 0.01; done) & \
+             while [ ! -e {begun} ]; do sleep 0.01; done"
+        );
+        let answer = watchdog.invoke("e-1", &json!({ "sh": script, "gate": never.path() }));
+        assert_eq!(answer.failure(), (504, "TIMEOUT".to_owned()), "{mode}");
+        watchdog.wait_until_alone();
+        assert!(std::path::Path::new(&gone.path()).exists(), "{mode}: it was killed at its work");
+    }
+}
+
+#[test]
 fn escapees_die_too() {
     if !has_command(&["setsid", "true"]) {
         return skip("there is no `setsid`");
@@ -138,6 +172,60 @@ fn an_escapee_that_cleared_its_environment_dies_with_those_it_came_from() {
 }
 
 #[test]
+fn an_orphan_that_cleared_its_environment_dies_too() {
+    if !has_command(&["setsid", "true"]) {
+        return skip("there is no `setsid`");
+    }
+    for mode in PER_CALL {
+        let (id, never) = (Gate::new(), Gate::new());
+        let watchdog = Watchdog::with_child(mode, &[SHORT, ("WATCHDOG_KILL_GRACE_MS", "300")]);
+        // Its parent is gone before the time-out: neither a parent nor an environment tells of it.
+        let orphan = format!("echo $$ > {}; exec sleep 600", id.path());
+        let script = format!(
+            "(setsid env -i \"PATH=$PATH\" sh -c '{orphan}' >/dev/null 2>&1 &); \
+             while [ ! -s {} ]; do sleep 0.01; done",
+            id.path()
+        );
+        is_time_out(&watchdog.invoke("e-1", &json!({ "sh": script, "gate": never.path() })));
+        let orphan = std::fs::read_to_string(id.path()).ok().and_then(|text| text.trim().parse().ok());
+        Process(orphan.expect("a process id")).wait_until_gone();
+    }
+}
+
+#[test]
+fn an_orphan_of_another_call_lives_on() {
+    if !has_command(&["setsid", "true"]) {
+        return skip("there is no `setsid`");
+    }
+    let (id, first, second) = (Gate::new(), Gate::new(), Gate::new());
+    let extra = [("NANOFAAS_MAX_CONCURRENT_HANDLERS", "2"), ("WATCHDOG_KILL_GRACE_MS", "100")];
+    let watchdog = Watchdog::with_child("STDIO", &extra);
+    let mut slow = watchdog.connect();
+    let envelope = json!({ "execution_id": "e-1", "payload": { "gate": first.path() }, "timeout_ms": 2000 });
+    slow.begin(&[], &envelope.to_string());
+    let slow_one = Process(first.entered_by());
+    // Neither a parent nor an environment tells that it is not of the first call.
+    let orphan = format!("echo $$ > {}; exec sleep 600", id.path());
+    let script = format!(
+        "(setsid env -i \"PATH=$PATH\" sh -c '{orphan}' >/dev/null 2>&1 &); while [ ! -s {} ]; do sleep 0.01; done",
+        id.path()
+    );
+    let mut other = watchdog.connect();
+    let input = json!({ "sh": script, "gate": second.path() });
+    other.begin(&[("X-Execution-Id", "e-2")], &json!({ "input": input }).to_string());
+    let _ = second.entered_by();
+    assert_eq!(slow.answer().expect("an answer").status, 504);
+    slow_one.wait_until_gone();
+    watchdog.wait_for_metric("active_handlers", &[], 1);
+    let orphan = std::fs::read_to_string(id.path()).ok().and_then(|text| text.trim().parse().ok());
+    let orphan = Process(orphan.expect("a process id"));
+    // Nobody else would end it.
+    assert!(orphan.is_alive() && orphan.signal("KILL"), "it is gone");
+    second.open("");
+    assert_eq!(other.answer().expect("an answer").status, 200);
+}
+
+#[test]
 fn an_http_child_that_is_healthy_after_a_slow_call_is_kept() {
     let watchdog = Watchdog::with_child("HTTP", &[SHORT]);
     let child = watchdog.child("e-0");
@@ -154,7 +242,9 @@ fn an_http_child_that_is_healthy_after_a_slow_call_is_kept() {
 
 #[test]
 fn an_http_child_that_hangs_after_a_slow_call_is_replaced() {
-    let watchdog = Watchdog::with_child("HTTP", &[SHORT, ("WATCHDOG_KILL_GRACE_MS", "300")]);
+    // The slow call alone makes it suspicious: nobody asks by the clock.
+    let extra = [SHORT, ("WATCHDOG_KILL_GRACE_MS", "300"), ("WATCHDOG_HEALTH_INTERVAL_MS", "0")];
+    let watchdog = Watchdog::with_child("HTTP", &extra);
     let (child, never) = (watchdog.child("e-0"), Gate::new());
     is_time_out(&watchdog.invoke("e-1", &json!({ "health": "deaf", "gate": never.path() })));
     child.wait_until_gone();

@@ -1,6 +1,7 @@
 //! The child as a server: where it listens, and how it is asked whether it is ready.
 
 use std::ffi::OsString;
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::os::linux::net::SocketAddrExt;
@@ -70,13 +71,26 @@ impl Address {
         if self.port() != 0 {
             return Ok(self);
         }
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let free = free_port()?;
         let settle = |uri: &Uri| match port(uri) {
             0 => with(uri, Some(free), None).map_err(io::Error::other),
             _ => Ok(uri.clone()),
         };
         Ok(Self { runtime: settle(&self.runtime)?, health: settle(&self.health)? })
     }
+}
+
+/// A port that nobody listens on, below those that the system gives to outgoing connections: it has to
+/// stay free while a child is replaced.
+fn free_port() -> io::Result<u16> {
+    let random = RandomState::new();
+    for attempt in 0..100 {
+        let port = 16_384 + u16::try_from(random.hash_one(attempt) % 16_384).unwrap_or_default();
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    Err(io::ErrorKind::AddrInUse.into())
 }
 
 fn port(uri: &Uri) -> u16 {
@@ -146,7 +160,7 @@ impl Program for HttpServer {
             let port = self.address.port();
             if self.address.is_local() && !self.claim(port) {
                 return Err(format!(
-                    "port {port} belongs to the child of another watchdog on this machine: choose another one in RUNTIME_URL"
+                    "port {port} is taken: it belongs to the child of another watchdog here; choose another one in RUNTIME_URL"
                 ));
             }
             let host = self.address.runtime.host().unwrap_or_default();

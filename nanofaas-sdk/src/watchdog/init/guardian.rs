@@ -9,13 +9,14 @@
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io::{self, Read};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
-use tokio::net::unix::pipe;
+use rustix::io::ioctl_fionbio;
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::watchdog::file;
 use crate::watchdog::process::{Guardian, MARK, marked, registry};
@@ -39,7 +40,8 @@ pub(super) fn start() {
     // Known before a reaper can see it.
     let starting = registry().starting();
     let guardian = command.spawn().and_then(|mut child| {
-        let pipe = child.stdin.take().map(|fd| pipe::Sender::from_owned_fd(fd.into())).transpose()?;
+        let pipe = child.stdin.take().map(OwnedFd::from).ok_or(io::ErrorKind::BrokenPipe)?;
+        ioctl_fionbio(&pipe, true)?;
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidData)?;
         *own() = Some(child);
         Ok(Guardian { pid, pipe })
@@ -95,8 +97,8 @@ pub(in crate::watchdog) fn serve() -> Option<ExitCode> {
     // Until none is left: one that was just being started may have been missed.
     loop {
         let left = marked(&mark);
-        for pid in &left {
-            let _ = kill_process(*pid, Signal::KILL);
+        for seen in &left {
+            seen.kill();
         }
         if left.is_empty() {
             file::remove_all(&temporary, &mark);

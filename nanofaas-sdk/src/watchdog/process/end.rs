@@ -5,9 +5,9 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{Signal, kill_process, kill_process_group};
 
-use super::tree::{descendants, is_gone, is_group_alive, marked, started, unmarked_orphans};
+use super::tree::{Seen, descendants, is_group_alive, marked, started, unmarked_orphans};
 use super::{Running, registry};
 
 /// How often those are looked for that neither a signal nor a pipe tells of; doubles every time.
@@ -71,14 +71,13 @@ impl Running {
         }
     }
 
-    fn kill_escapees(&self, mut escapees: Vec<Pid>, since: Option<u64>) {
+    fn kill_escapees(&self, mut escapees: Vec<Seen>, since: Option<u64>) {
         escapees.extend(marked(&self.mark));
-        if let (Some(since), true) = (since, registry().is_only(self.group)) {
-            escapees.extend(unmarked_orphans(since));
+        if let Some(since) = since {
+            escapees.extend(registry().if_only(self.group, || unmarked_orphans(since)).into_iter().flatten());
         }
-        escapees.retain(|pid| *pid != self.group && !is_gone(*pid));
-        for escapee in escapees {
-            let _ = kill_process(escapee, Signal::KILL);
+        for escapee in escapees.into_iter().filter(|escapee| escapee.pid != self.group) {
+            escapee.kill();
         }
     }
 

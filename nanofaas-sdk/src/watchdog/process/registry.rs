@@ -4,12 +4,12 @@
 //! status of a child that somebody waits for, and the end of the process must not leave one behind.
 
 use std::collections::HashSet;
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 use std::time::SystemTime;
 
-use rustix::process::{Pid, Signal, getpid, kill_process, kill_process_group};
-use tokio::net::unix::pipe;
+use rustix::process::{Pid, Signal, getpid, kill_process_group};
 
 use super::{descendants, marked};
 use crate::shutdown::before_forced_end;
@@ -30,7 +30,8 @@ pub(crate) struct Registry {
 /// The process that outlives this one. It is told of every group that begins and ends.
 pub(crate) struct Guardian {
     pub(crate) pid: Pid,
-    pub(crate) pipe: Option<pipe::Sender>,
+    /// Does not wait for its reader.
+    pub(crate) pipe: OwnedFd,
 }
 
 /// The one list.
@@ -102,10 +103,15 @@ impl Registry {
         self.children().is_empty()
     }
 
-    /// Whether an orphan that this process inherits can only be this child's.
-    pub(super) fn is_only(&self, pid: Pid) -> bool {
-        let children = self.children();
-        self.owns_process.load(Ordering::Relaxed) && children.len() == 1 && children.contains(&pid.as_raw_pid())
+    /// What `look` finds, if an orphan that this process inherits can only be this child's: there is no
+    /// other, and none is being started.
+    pub(super) fn if_only<T>(&self, pid: Pid, look: impl FnOnce() -> T) -> Option<T> {
+        let _none_starts = self.starting.try_write().ok()?;
+        let is_only = {
+            let children = self.children();
+            children.len() == 1 && children.contains(&pid.as_raw_pid())
+        };
+        (is_only && self.owns_process.load(Ordering::Relaxed)).then(look)
     }
 
     /// Whether a process is nobody's; `None` while one is being started, which may be this one.
@@ -128,10 +134,10 @@ impl Registry {
     }
 
     fn tell_guardian(&self, pid: i32) {
-        if let Some(Guardian { pipe: Some(pipe), .. }) = &*self.guardian() {
+        if let Some(Guardian { pipe, .. }) = &*self.guardian() {
             // Where it does not read any more there is nothing to be done: it only matters after
             // our own violent death.
-            let _ = pipe.try_write(&pid.to_ne_bytes());
+            let _ = rustix::io::write(pipe, &pid.to_ne_bytes());
         }
     }
 
@@ -149,9 +155,9 @@ impl Registry {
         if self.owns_process.load(Ordering::Relaxed) {
             left.extend(descendants(getpid()));
         }
-        left.retain(|pid| !self.is_guardian(*pid));
-        for pid in &left {
-            let _ = kill_process(*pid, Signal::KILL);
+        left.retain(|seen| !self.is_guardian(seen.pid));
+        for seen in &left {
+            seen.kill();
         }
         left.len()
     }

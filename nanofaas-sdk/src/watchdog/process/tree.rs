@@ -3,9 +3,26 @@
 use std::collections::HashSet;
 use std::fs;
 
-use rustix::process::{Pid, getpid};
+use rustix::process::{Pid, Signal, getpid, kill_process};
 
 use super::MARK;
+
+/// A process that was seen. Its id may be somebody else's later, but with another start.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen {
+    pub(crate) pid: Pid,
+    started: u64,
+}
+
+impl Seen {
+    /// Kills it, unless it has ended.
+    pub(crate) fn kill(self) {
+        if entry(self.pid).is_some_and(|entry| entry.started == self.started && !entry.is_zombie) {
+            // It may end in this moment.
+            let _ = kill_process(self.pid, Signal::KILL);
+        }
+    }
+}
 
 /// One process in `/proc`.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +33,12 @@ struct Entry {
     is_zombie: bool,
     /// Since the machine's start, in its own ticks.
     started: u64,
+}
+
+impl Entry {
+    fn seen(self) -> Seen {
+        Seen { pid: self.pid, started: self.started }
+    }
 }
 
 fn pids() -> impl Iterator<Item = Pid> {
@@ -38,7 +61,7 @@ fn entry(pid: Pid) -> Option<Entry> {
 }
 
 /// All living processes below `root`, without itself.
-pub(crate) fn descendants(root: Pid) -> Vec<Pid> {
+pub(crate) fn descendants(root: Pid) -> Vec<Seen> {
     let all: Vec<Entry> = pids().filter_map(entry).collect();
     let mut known = HashSet::from([root.as_raw_pid()]);
     let mut found = Vec::new();
@@ -47,7 +70,7 @@ pub(crate) fn descendants(root: Pid) -> Vec<Pid> {
         for entry in &all {
             let pid = entry.pid.as_raw_pid();
             if known.contains(&entry.parent) && known.insert(pid) && !entry.is_zombie {
-                found.push(entry.pid);
+                found.push(entry.seen());
             }
         }
         if found.len() == before {
@@ -57,9 +80,10 @@ pub(crate) fn descendants(root: Pid) -> Vec<Pid> {
 }
 
 /// All living processes whose [`MARK`] begins with `mark`.
-pub(crate) fn marked(mark: &str) -> Vec<Pid> {
+pub(crate) fn marked(mark: &str) -> Vec<Seen> {
     let is_wanted = |variable: &[u8]| is_mark(variable) && variable[MARK.len() + 1..].starts_with(mark.as_bytes());
-    pids().filter(|pid| environment(*pid).any(|variable| is_wanted(&variable))).collect()
+    let marked = pids().filter(|pid| environment(*pid).any(|variable| is_wanted(&variable)));
+    marked.filter_map(entry).filter(|entry| !entry.is_zombie).map(Entry::seen).collect()
 }
 
 fn is_mark(variable: impl AsRef<[u8]>) -> bool {
@@ -79,10 +103,10 @@ pub(super) fn started(pid: Pid) -> Option<u64> {
 
 /// Living children of this process that were started since then and have no [`MARK`]: orphans that
 /// it inherited and whose environment says nothing.
-pub(super) fn unmarked_orphans(since: u64) -> Vec<Pid> {
+pub(super) fn unmarked_orphans(since: u64) -> Vec<Seen> {
     let own = getpid().as_raw_pid();
     let orphans = pids().filter_map(entry).filter(|entry| entry.parent == own && entry.started >= since);
-    orphans.filter(|entry| !entry.is_zombie && !environment(entry.pid).any(is_mark)).map(|entry| entry.pid).collect()
+    orphans.filter(|entry| !entry.is_zombie && !environment(entry.pid).any(is_mark)).map(Entry::seen).collect()
 }
 
 /// Zombies among the children of `parent`.
@@ -96,9 +120,4 @@ pub(crate) fn zombies(parent: Pid) -> Vec<Pid> {
 pub(super) fn is_group_alive(group: Pid) -> bool {
     let group = group.as_raw_pid();
     pids().filter_map(entry).any(|entry| entry.group == group && !entry.is_zombie)
-}
-
-/// Whether a process has ended, reaped or not.
-pub(crate) fn is_gone(pid: Pid) -> bool {
-    entry(pid).is_none_or(|entry| entry.is_zombie)
 }

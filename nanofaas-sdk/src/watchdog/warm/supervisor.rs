@@ -171,25 +171,12 @@ impl Supervisor {
             if generation.is_worn_out() {
                 return Over::WornOut;
             }
-            let time_to_ask = async {
-                if interval.is_zero() {
-                    std::future::pending::<()>().await;
-                }
-                sleep(interval).await;
-            };
             let suspicion = tokio::select! {
                 biased;
                 _ = self.shared.stop.wait() => return Over::Stopped,
                 () = process.exited() => return Over::Exited,
                 () = generation.changed.notified() => generation.take_suspicion(),
-                () = time_to_ask => {
-                    // One that works has no time to answer.
-                    let asked = generation.is_idle().then(|| timeout(ANSWER, self.shared.program.probe()));
-                    match asked {
-                        None => None,
-                        Some(asked) => if matches!(asked.await, Ok(Ok(()))) { None } else { Some(Vec::new()) },
-                    }
-                }
+                is_well = self.asked_when_idle(interval, generation) => (!is_well).then(Vec::new),
             };
             let Some(given_up) = suspicion else { continue };
             if let Some(over) = self.examine(process).await {
@@ -198,6 +185,19 @@ impl Supervisor {
             // The slots of the calls that were given up are free from here on.
             drop(given_up);
         }
+    }
+
+    /// After a while, whether it answers. One that works has no time to, and is not asked.
+    async fn asked_when_idle(&self, interval: Duration, generation: &Generation) -> bool {
+        if interval.is_zero() {
+            std::future::pending::<()>().await;
+        }
+        sleep(interval).await;
+        if !generation.is_idle() {
+            return true;
+        }
+        let asked = timeout(ANSWER, self.shared.program.probe()).await;
+        matches!(asked, Ok(Ok(()))) || !generation.is_idle()
     }
 
     /// A call was given up or a question not answered: whether the child still works.
