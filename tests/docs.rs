@@ -66,6 +66,7 @@ fn links_inside_the_documentation_lead_somewhere() {
         "docs/operation.md",
         "docs/watchdog.md",
         "examples/README.md",
+        "examples/nanofaas-dev/README.md",
         "examples/polyglot/README.md",
     ] {
         let text = read(file);

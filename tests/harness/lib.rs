@@ -3,6 +3,7 @@
 mod build;
 mod command_line;
 mod control_plane;
+mod dev;
 mod eventually;
 mod gate;
 mod http;
@@ -17,6 +18,7 @@ mod world;
 pub use build::{binary, workspace};
 pub use command_line::{child, quote, sh};
 pub use control_plane::ControlPlane;
+pub use dev::Dev;
 pub use eventually::eventually;
 pub use gate::Gate;
 pub use http::{Answer, Connection};
