@@ -52,7 +52,7 @@ fn a_log_that_is_read_again_tells_what_is_missing() {
 }
 
 #[test]
-fn a_stop_during_the_init_of_a_one_shot_ends_it() {
+fn a_stop_during_the_init_of_a_one_shot_ends_it_and_is_reported() {
     let gate = Gate::new();
     let path = gate.path();
     let plane = ControlPlane::start();
@@ -69,7 +69,8 @@ fn a_stop_during_the_init_of_a_one_shot_ends_it() {
     );
     gate.wait_until_entered();
     specimen.signal("TERM");
-    assert_eq!(specimen.wait().code(), Some(1), "it was not reported");
+    assert_eq!(specimen.wait().code(), Some(0), "it was reported");
+    assert_eq!(plane.accepted("e-1").error().expect("an error").code, "INVOCATION_CANCELLED");
 }
 
 #[test]
