@@ -4,8 +4,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use harness::{Answer, Connection};
+use harness::{Answer, Connection, Process, child, eventually};
 use nanofaas::testing::Platform;
+use nanofaas::watchdog::Child;
 use nanofaas::{App, Config, Context, Error, Result, StartError, State, json};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -105,4 +106,50 @@ async fn a_function_under_test_drains_like_a_real_one() {
     let refused = function.invoke(json!("late")).await;
     assert_eq!((refused.status(), refused.code()), (503, Some("RUNTIME_STOPPING")));
     assert_eq!(function.get("/health").await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_child_takes_a_handlers_place() {
+    let (listener, address) = listener().await;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let app = App::child(Child::stdio("cat").expect("a command")).config(Config::default());
+    let serving = tokio::spawn(app.serve(listener, async {
+        let _ = stopped.await;
+    }));
+    let answer = post(address, "e-1", r#"{"input":"Ada"}"#).await;
+    assert_eq!((answer.status, answer.json()), (200, json!({ "input": "Ada" })));
+    stop.send(()).expect("the app listens for its end");
+    serving.await.expect("no panic").expect("a clean end");
+}
+
+#[tokio::test]
+async fn a_kept_child_ends_with_its_app() {
+    let (listener, address) = listener().await;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = Child::http(&child("http"), "http://127.0.0.1:0/invoke").expect("a command");
+    let serving = tokio::spawn(App::child(server).config(Config::default()).serve(listener, async {
+        let _ = stopped.await;
+    }));
+    let pid = loop {
+        let answer = post(address, "e-1", r#"{"input":{"report":true}}"#).await;
+        if answer.status == 200 {
+            break answer.json()["pid"].as_u64().expect("an id");
+        }
+        assert_eq!(answer.refusal().1, "RUNTIME_NOT_READY");
+    };
+    stop.send(()).expect("the app listens for its end");
+    serving.await.expect("no panic").expect("a clean end");
+    let child = Process(pid.try_into().expect("an id"));
+    eventually("the end of the child", || (!child.is_alive()).then_some(()));
+}
+
+#[tokio::test]
+async fn a_child_that_does_not_start_is_an_error_with_its_status() {
+    let (listener, _) = listener().await;
+    let server = Child::http("sh -c 'echo no ink >&2; exit 43'", "http://127.0.0.1:0/invoke").expect("a command");
+    let ended = App::child(server).config(Config::default()).serve(listener, std::future::pending()).await;
+    let Err(StartError::Child { code, message, exit_code }) = ended else { panic!("{ended:?}") };
+    assert_eq!((code, exit_code), ("STARTUP_ERROR", 43));
+    assert!(message.contains("no ink"), "{message}");
+    assert!(Child::stdio("'").is_err());
 }

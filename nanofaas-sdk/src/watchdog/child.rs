@@ -41,8 +41,9 @@ impl Child {
     ///
     /// Where the command or the URL cannot be read.
     pub fn http(command: &str, runtime_url: &str) -> Result<Self, ConfigError> {
-        let address = Address::parse(runtime_url, None)
-            .map_err(|wrong| ConfigError::of(format!("the URL of the child is {runtime_url:?}: {}", wrong[0].1)))?;
+        let wrong = |reason: String| ConfigError::of(format!("the URL of the child is {runtime_url:?}: {reason}"));
+        let address = Address::parse(runtime_url, None).map_err(|mistakes| wrong(mistakes[0].1.clone()))?;
+        let address = address.settle().map_err(|error| wrong(error.to_string()))?;
         let rules = Rules::default();
         Ok(Self::of(parse(command)?, Mode::Http { address, rules }, rules.grace))
     }
