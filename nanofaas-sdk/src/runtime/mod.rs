@@ -31,9 +31,6 @@ pub(crate) use drain::Drained;
 pub(crate) use lifecycle::{Lifecycle, Phase, process_began};
 use run::Run;
 
-/// Why an invocation that was let in did not run after all, and the callback's place.
-type Refused = (Failure, Option<Reservation>);
-
 /// Takes invocations from the platforms to the executor and their outcomes back.
 pub(crate) struct Runtime {
     executor: Box<dyn Executor>,
@@ -111,29 +108,10 @@ impl Runtime {
             }
             Admitted::Later(waiting) => waiting,
         };
-        if reservation.is_none() {
-            let caller = invocation.caller.clone();
-            let done = self.execute_later(invocation, cancel, waiting, None).await;
-            return done.unwrap_or_else(|(failure, _)| self.refuse(&caller, failure));
-        }
-        // It was taken and will be reported, whether the client waits or not.
-        let (runtime, caller) = (Arc::clone(self), invocation.caller.clone());
+        let caller = invocation.caller.clone();
         let (answer, answered) = oneshot::channel();
-        tokio::spawn(async move {
-            let caller = invocation.caller.clone();
-            let done = runtime.execute_later(invocation, cancel, waiting, reservation).await;
-            let (done, reservation) = match done {
-                Ok(done) => (done, None),
-                Err((failure, reservation)) => (runtime.refuse(&caller, failure), reservation),
-            };
-            // The client learns of a refusal; where it has gone, the control plane does.
-            if let (Err(Answer::Refused(failure)), Some(reservation)) = (answer.send(done), reservation) {
-                let context = Context::of(details_of(caller), None, States::default(), Arc::default());
-                runtime.outbox.accept(reservation, &context, &Err(failure)).await;
-            }
-        });
-        let lost = || self.refuse(&caller, Failure::new(Code::Cancelled, "the process stopped"));
-        answered.await.unwrap_or_else(|_| lost())
+        tokio::spawn(Arc::clone(self).execute_later(invocation, cancel, waiting, reservation, answer));
+        answered.await.unwrap_or_else(|_| self.refuse(&caller, Failure::new(Code::Cancelled, "the process stopped")))
     }
 
     async fn execute(
@@ -149,22 +127,38 @@ impl Runtime {
         Answer::Ended { outcome, cold_start }
     }
 
-    /// Waits for a slot and runs it then; refused where the process is not ready any more.
+    /// Waits for a slot and runs it then. With a callback that goes on whether the client waits or
+    /// not; without one it ends with the client.
     async fn execute_later(
-        &self,
+        self: Arc<Self>,
         invocation: Invocation,
         cancel: Arc<Cancel>,
         waiting: Waiting,
-        reservation: Option<Reservation>,
-    ) -> Result<Answer, Refused> {
-        let hold = tokio::select! {
-            hold = self.admission.slot(waiting) => Some(hold),
-            () = self.lifecycle.stopping() => None,
+        mut reservation: Option<Reservation>,
+        mut answer: oneshot::Sender<Answer>,
+    ) {
+        let caller = invocation.caller.clone();
+        let is_reported = reservation.is_some();
+        let done = {
+            let run = async {
+                tokio::select! {
+                    hold = self.admission.slot(waiting) => {
+                        self.check_open()?;
+                        Ok(self.execute(invocation, cancel, hold, reservation.take()).await)
+                    }
+                    () = self.lifecycle.stopping() => Err(stopping()),
+                }
+            };
+            tokio::select! {
+                done = run => done,
+                () = answer.closed(), if !is_reported => return,
+            }
         };
-        match (hold, self.check_open()) {
-            (Some(hold), Ok(())) => Ok(self.execute(invocation, cancel, hold, reservation).await),
-            (_, Err(failure)) => Err((failure, reservation)),
-            (None, Ok(())) => unreachable!("a process that stops is not open"),
+        let done = done.unwrap_or_else(|failure| self.refuse(&caller, failure));
+        // The client learns of a refusal; where it has gone, the control plane does.
+        if let (Err(Answer::Refused(failure)), Some(reservation)) = (answer.send(done), reservation) {
+            let context = Context::of(details_of(caller), None, States::default(), Arc::default());
+            self.outbox.accept(reservation, &context, &Err(failure)).await;
         }
     }
 
@@ -183,7 +177,7 @@ impl Runtime {
             Phase::Interrupted => {
                 Err(Failure::new(Code::NotReady, "the function's process has ended and is being replaced"))
             }
-            Phase::Stopping => Err(Failure::new(Code::Stopping, "the function is stopping and takes no new work")),
+            Phase::Stopping => Err(stopping()),
         }
     }
 
@@ -282,4 +276,8 @@ fn details_of(caller: Caller) -> Details {
         dispatch_attempt: caller.dispatch_attempt,
         ..Details::default()
     }
+}
+
+fn stopping() -> Failure {
+    Failure::new(Code::Stopping, "the function is stopping and takes no new work")
 }
