@@ -91,6 +91,32 @@ fn a_git_address_is_taken_as_one() {
     assert!(manifest.contains("nanofaas-sdk = { git = \"https://git.example/nanofaas.git\" }"), "{manifest}");
 }
 
+/// What stands in a manifest, without its comments and under this name.
+fn essence(file: &Path, known_as: &str, name: &str) -> String {
+    let mut text = std::fs::read_to_string(file).expect("a manifest");
+    if !known_as.is_empty() {
+        text = text.replace(known_as, name);
+    }
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+    lines.fold(String::new(), |text, line| text + line + "\n")
+}
+
+#[test]
+fn the_manifests_of_a_function_are_those_that_are_checked() {
+    let scratch = Scratch::new();
+    let deploy = workspace().join("templates/deploy");
+    for (template, manifest, known_as) in [
+        ("function", "kubernetes.yaml", "hello"),
+        ("watchdog-python", "kubernetes-watchdog.yaml", "python-http"),
+        ("watchdog-node", "kubernetes-watchdog.yaml", "python-http"),
+    ] {
+        let name = format!("greeter-{template}");
+        let Some(project) = generate(template, &name, &[], &scratch) else { return };
+        let expected = essence(&deploy.join(manifest), known_as, &name);
+        assert_eq!(essence(&project.join("kubernetes.yaml"), "", ""), expected, "{template}");
+    }
+}
+
 /// Generates a function in another language, runs its tests, and serves it with its image's settings.
 fn check(template: &str, tests: &[&str]) {
     if !has_command(&[tests[0], "--version"]) {

@@ -31,7 +31,11 @@ pub(crate) async fn run(mut service: Service, signals: Signals) -> Result<bool, 
     let worked = async {
         if let Err(error) = service.initialise().await {
             has_begun.store(true, Ordering::Relaxed);
-            report_unbegun(&runtime, &config, code_of(&error), error.to_string()).await;
+            let (code, message) = told(&error);
+            if runtime.has_child() {
+                tracing::error!(target: "nanofaas", code = code.as_str(), error = message, "the child did not start");
+            }
+            report_unbegun(&runtime, &config, code, message).await;
             // The end of a child is the function's failure, and was reported like one.
             return if runtime.has_child() { Ok(()) } else { Err(error) };
         }
@@ -85,9 +89,10 @@ async fn report_unbegun(runtime: &Runtime, config: &Config, code: Code, message:
 }
 
 /// What a start that failed is to the control plane.
-fn code_of(error: &StartError) -> Code {
+fn told(error: &StartError) -> (Code, String) {
     match error {
-        StartError::Child { code, .. } if *code == Code::Spawn.as_str() => Code::Spawn,
-        _ => Code::Startup,
+        StartError::Child { code, message, .. } if *code == Code::Spawn.as_str() => (Code::Spawn, message.clone()),
+        StartError::Child { message, .. } => (Code::Startup, message.clone()),
+        _ => (Code::Startup, error.to_string()),
     }
 }

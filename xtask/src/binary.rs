@@ -28,12 +28,16 @@ fn build(package: &str, host: &str, flags: &str) -> Result<PathBuf, String> {
     if !status.success() {
         return Err(format!("{package} does not build"));
     }
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
-    let binary = target.join(host).join("release").join(package);
+    let binary = target_directory().join(host).join("release").join(package);
     if binary.exists() {
         return Ok(binary);
     }
     Err(format!("{package} has no binary of its name: build it, and name it with --binary"))
+}
+
+/// Where cargo builds.
+pub(crate) fn target_directory() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from)
 }
 
 /// The triple of this machine.

@@ -83,6 +83,9 @@ impl Image {
             archive.append_data(&mut header(bytes.len(), 0o644), path, bytes.as_slice()).map_err(wrong)?;
         }
         let bytes = archive.into_inner().map_err(wrong)?;
+        if let Some(directory) = output.parent() {
+            fs::create_dir_all(directory).map_err(wrong)?;
+        }
         let draft = output.with_extension("draft");
         fs::write(&draft, &bytes).and_then(|()| fs::rename(&draft, output)).map_err(wrong)?;
         Ok(Written { size: bytes.len(), digest: self.digest.clone() })

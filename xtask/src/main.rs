@@ -13,7 +13,7 @@ cargo run -p xtask -- image PACKAGE [OPTIONS]   builds PACKAGE fully static, and
 
 Options:
   --binary FILE   takes this binary in the place of a build
-  --output FILE   where the archive is written [target/PACKAGE.oci.tar]
+  --output FILE   where the archive is written [PACKAGE.oci.tar in the target directory]
   --tag NAME      what the image is called [PACKAGE:latest]
 
 The archive is an OCI image layout (and what older Docker engines read, with the same files):
@@ -48,7 +48,7 @@ struct Options {
 
 impl Options {
     fn parse(package: &str, words: &[&str]) -> Result<Self, String> {
-        let output = PathBuf::from(format!("target/{package}.oci.tar"));
+        let output = binary::target_directory().join(format!("{package}.oci.tar"));
         let mut options = Self { binary: None, output, tag: format!("{package}:latest") };
         for pair in words.chunks(2) {
             match pair {

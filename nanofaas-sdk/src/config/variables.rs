@@ -27,7 +27,12 @@ pub(crate) const fn variable(
 /// Every variable that a function process reads.
 pub const VARIABLES: &[Variable] = &[
     variable("PORT", "8080", "port", "where the server listens; 0 takes a free port"),
-    variable("FUNCTION_NAME", "", "", "how metrics call the function; the handler's name where it is not set"),
+    variable(
+        "FUNCTION_NAME",
+        "",
+        "",
+        "how metrics call the function; else the handler's name, or the program's of a watchdog",
+    ),
     variable("FUNCTION_HANDLER", "", "", "which handler to serve in a binary that has several"),
     variable("TIMEOUT_MS", "30000", "ms", "when a running invocation is answered with `TIMEOUT`"),
     variable("EXECUTION_ID", "", "", "used where a request has no `X-Execution-Id`"),

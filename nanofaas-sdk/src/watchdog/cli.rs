@@ -65,7 +65,7 @@ Usage:
   nanofaas-watchdog                     runs as the environment says
   nanofaas-watchdog -- PROGRAM ARGS..   the same with this command in the place of WATCHDOG_CMD
   nanofaas-watchdog health              asks the watchdog on this machine; exit code 0 or 1
-  nanofaas-watchdog --version
+  nanofaas-watchdog --help, --version
 
 Environment:
 "

@@ -58,7 +58,8 @@ pub(crate) fn json(written: &Bytes, place: &str) -> Result<Bytes, Failure> {
     check_json(text.as_bytes()).map_err(|error| {
         let quoted: String = text.chars().take(QUOTED).collect();
         let more = if quoted.len() < text.len() { "…" } else { "" };
-        failure(format!("the child's {place} is not one JSON value ({error}): {quoted}{more}"))
+        let what = format!("the child's {place} is not one JSON value ({error})");
+        failure(format!("{what}: {quoted}{more}")).logged_as(what)
     })?;
     Ok(written.slice_ref(text.as_bytes()))
 }

@@ -94,6 +94,8 @@ impl Supervisor {
             self.shared.stand.send_replace(Stand::Ready(Arc::clone(&generation)));
             if !is_first {
                 self.stage.lifecycle.ready(init);
+                let init_ms = u64::try_from(init.as_millis()).unwrap_or(u64::MAX);
+                tracing::info!(target: "nanofaas", init_ms, "the child is ready again");
             }
             let over = self.serve(&process, &generation).await;
             if self.replace(process, &generation, over).await.is_err() {
@@ -279,9 +281,11 @@ impl Supervisor {
             self.stage.lifecycle.end(exit_code);
             return Err(());
         }
-        let doubled = FIRST_PAUSE.saturating_mul(1 << (self.crashes - 1).min(16));
+        let pause = FIRST_PAUSE.saturating_mul(1 << (self.crashes - 1).min(16)).min(LONGEST_PAUSE);
+        let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(target: "nanofaas", pause_ms, ends_in_a_row = self.crashes, "the child is started again");
         tokio::select! {
-            () = sleep(doubled.min(LONGEST_PAUSE)) => Ok(()),
+            () = sleep(pause) => Ok(()),
             _ = self.shared.stop.wait() => Err(()),
         }
     }
