@@ -75,7 +75,8 @@ fn links_inside_the_documentation_lead_somewhere() {
                 continue;
             }
             let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
-            let target = workspace().join(file).parent().expect("a directory").join(path);
+            let page = workspace().join(file);
+            let target = if path.is_empty() { page } else { page.parent().expect("a directory").join(path) };
             assert!(target.exists(), "{file} links to {link}, which is not there");
             if !anchor.is_empty() {
                 let headings = std::fs::read_to_string(&target).expect("a page");

@@ -7,6 +7,7 @@ mod crash;
 mod disconnect;
 mod envelope;
 mod environment;
+mod hostile;
 mod isolation;
 mod log_lines;
 mod long_life;

@@ -164,4 +164,23 @@ mod tests {
         assert_eq!(line.text().unwrap().len(), LONGEST + CUT.len());
         assert_eq!(lines(&text).await, "last");
     }
+
+    #[tokio::test]
+    async fn a_flood_of_lines_leaves_others_their_turn() {
+        let lines = 100 * TURN;
+        let text = b"\n".repeat(lines);
+        let turns = std::cell::Cell::new(0);
+        let other = async {
+            loop {
+                turns.set(turns.get() + 1);
+                tokio::task::yield_now().await;
+            }
+        };
+        let log = LineLog { stream: "stderr", tail: None, execution_id: || None };
+        tokio::select! {
+            () = log.follow(text.as_slice()) => {}
+            () = other => {}
+        }
+        assert!(turns.get() >= 99, "{} turns", turns.get());
+    }
 }
