@@ -62,15 +62,15 @@ impl<'a> Reader<'a> {
         Duration::from_millis(parsed.unwrap_or(least))
     }
 
-    /// `true` or `false`, also as 1 or 0.
+    /// `true` or `false`, also as 1 or 0; `None` after a mistake.
     #[cfg(feature = "watchdog")]
-    pub(crate) fn flag(&mut self, name: &str) -> bool {
+    pub(crate) fn flag(&mut self, name: &str) -> Option<bool> {
         let parse = |value: &str| match value.to_ascii_lowercase().as_str() {
             "true" | "1" => Some(true),
             "false" | "0" => Some(false),
             _ => None,
         };
-        self.parse(name, "expected true or false", parse).unwrap_or_default()
+        self.parse(name, "expected true or false", parse)
     }
 
     pub(crate) fn callback_policy(&mut self, name: &str) -> Policy {

@@ -49,7 +49,8 @@ impl Settings {
     ) -> Result<Self, ConfigError> {
         let mut reader = Reader::new(get, &[VARIABLES, config::VARIABLES]);
         let mode = mode(&mut reader);
-        let is_warm = reader.flag("WARM") || mode == Mode::Warm;
+        // Who wrote something there did not mean one call.
+        let is_warm = reader.flag("WARM").unwrap_or(true) || mode == Mode::Warm;
         let mut config = Config::read_from(&mut reader, "WARM_PORT");
         let command = command.or_else(|| command_of(&mut reader));
         let grace = reader.milliseconds("WATCHDOG_KILL_GRACE_MS", 0);
@@ -216,10 +217,7 @@ mod tests {
                 &[("WATCHDOG_CMD", "'a"), ("EXECUTION_ID", "e"), ("INVOCATION_PAYLOAD", "{")],
                 &["a quote is not closed", "CALLBACK_URL not set: set WARM=true", "INVOCATION_PAYLOAD is not JSON"],
             ),
-            (
-                &[("WATCHDOG_CMD", "a"), ("WARM", "yes!"), ("EXECUTION_ID", "e"), ("CALLBACK_URL", "http://cp")],
-                &["WARM is \"yes!\": expected true or false"],
-            ),
+            (&[("WATCHDOG_CMD", "a"), ("WARM", "yes!")], &["WARM is \"yes!\": expected true or false"]),
             (
                 &[("WATCHDOG_CMD", "a"), ("WARM", "true"), ("RUNTIME_URL", "http://localhost:8080/x")],
                 &["itself listens on port 8080"],
