@@ -10,7 +10,7 @@ use reqwest::{Client, Url};
 use super::retry::{pause, retry_after};
 use super::target::Target;
 use crate::context::Context;
-use crate::protocol::{DISPATCH_ATTEMPT, TRACE_ID, TRACEPARENT};
+use crate::protocol::passed_on;
 
 /// How much of an answer is read so that its connection can be used again.
 const ANSWER: usize = 64 * 1024;
@@ -36,17 +36,8 @@ enum Attempt {
 
 impl Delivery {
     pub(super) fn new(target: &Target, context: &Context, body: Bytes) -> Self {
-        let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
-        for (name, value) in [
-            (&TRACE_ID, &context.trace_id),
-            (&TRACEPARENT, &context.traceparent),
-            (&DISPATCH_ATTEMPT, &context.dispatch_attempt),
-        ] {
-            // A value that came in a header can leave in one.
-            if let Some(value) = value.as_deref().and_then(|value| HeaderValue::from_bytes(value.as_bytes()).ok()) {
-                headers.insert(name, value);
-            }
-        }
+        let mut headers = passed_on(context);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         Self {
             execution_id: context.execution_id.clone(),
             url: target.url().clone(),

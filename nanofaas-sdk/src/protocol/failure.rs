@@ -123,6 +123,16 @@ impl Failure {
         }
     }
 
+    /// Too late: the process takes no new work.
+    pub(crate) fn stopping() -> Self {
+        Self::new(Code::Stopping, "the function is stopping and takes no new work")
+    }
+
+    /// Too early: a child is missing at the moment.
+    pub(crate) fn interrupted() -> Self {
+        Self::new(Code::NotReady, "the function's process has ended and is being replaced")
+    }
+
     /// An output beyond `NANOFAAS_MAX_OUTPUT_BYTES`.
     pub(crate) fn output_too_large(limit: usize) -> Self {
         Self::new(Code::OutputTooLarge, format!("the output is larger than {limit} bytes (NANOFAAS_MAX_OUTPUT_BYTES)"))

@@ -10,7 +10,9 @@ mod envelope;
 mod failure;
 mod strict;
 
-use http::HeaderName;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::context::Details;
 
 pub(crate) use body::RequestBody;
 pub(crate) use completion::completion_body;
@@ -50,6 +52,22 @@ pub(crate) const FUNCTION_HEADERS: [&str; 8] = [
     "retry-after",
     "vary",
 ];
+
+/// What goes on with an invocation, to its child and to its callback: trace and attempt.
+pub(crate) fn passed_on(details: &Details) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(8);
+    for (name, value) in [
+        (&TRACE_ID, &details.trace_id),
+        (&TRACEPARENT, &details.traceparent),
+        (&DISPATCH_ATTEMPT, &details.dispatch_attempt),
+    ] {
+        // A value that came in a header can leave in one.
+        if let Some(value) = value.as_deref().and_then(|value| HeaderValue::from_bytes(value.as_bytes()).ok()) {
+            headers.insert(name, value);
+        }
+    }
+    headers
+}
 
 /// Trims a header's or a variable's value; blank is the same as absent.
 pub(crate) fn present(value: &str) -> Option<&str> {

@@ -92,7 +92,7 @@ impl Runtime {
     /// When the returned future is dropped because the client went away, an invocation with a
     /// callback runs on and one without is cancelled.
     pub(crate) async fn invoke(self: &Arc<Self>, mut invocation: Invocation) -> Answer {
-        self.lifecycle.used();
+        self.note_use();
         let cancel = Arc::<Cancel>::default();
         let (admitted, reservation) = match self.admit(&mut invocation, &cancel).await {
             Ok(admitted) => admitted,
@@ -123,7 +123,7 @@ impl Runtime {
     ) -> Answer {
         let (run, cold_start) = self.start(invocation, cancel, hold, reservation);
         let outcome = run.await;
-        self.lifecycle.used();
+        self.note_use();
         Answer::Ended { outcome, cold_start }
     }
 
@@ -146,7 +146,7 @@ impl Runtime {
                         self.check_open()?;
                         Ok(self.execute(invocation, cancel, hold, reservation.take()).await)
                     }
-                    () = self.lifecycle.stopping() => Err(stopping()),
+                    () = self.lifecycle.stopping() => Err(Failure::stopping()),
                 }
             };
             tokio::select! {
@@ -162,6 +162,13 @@ impl Runtime {
         }
     }
 
+    /// Only an end for want of use asks when that was.
+    fn note_use(&self) {
+        if self.idle_timeout.is_some() {
+            self.lifecycle.used();
+        }
+    }
+
     /// Counts and logs a request that is turned away before the function.
     pub(crate) fn refuse(&self, caller: &Caller, failure: Failure) -> Answer {
         self.metrics.refused(&failure.code);
@@ -174,10 +181,8 @@ impl Runtime {
         match self.lifecycle.phase() {
             Phase::Ready => Ok(()),
             Phase::Starting => Err(Failure::new(Code::NotReady, "the function is starting and not ready yet")),
-            Phase::Interrupted => {
-                Err(Failure::new(Code::NotReady, "the function's process has ended and is being replaced"))
-            }
-            Phase::Stopping => Err(stopping()),
+            Phase::Interrupted => Err(Failure::interrupted()),
+            Phase::Stopping => Err(Failure::stopping()),
         }
     }
 
@@ -276,8 +281,4 @@ fn details_of(caller: Caller) -> Details {
         dispatch_attempt: caller.dispatch_attempt,
         ..Details::default()
     }
-}
-
-fn stopping() -> Failure {
-    Failure::new(Code::Stopping, "the function is stopping and takes no new work")
 }

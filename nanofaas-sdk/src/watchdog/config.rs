@@ -55,7 +55,7 @@ impl Settings {
         let command = command.or_else(|| command_of(&mut reader));
         let grace = reader.milliseconds("WATCHDOG_KILL_GRACE_MS", 0);
         let mode = match mode {
-            Mode::Http | Mode::Warm => http(&mut reader, is_warm, grace),
+            Mode::Http | Mode::Warm => http(&mut reader, is_warm.then_some(config.port), grace),
             Mode::Stdio => Some(child::Mode::PerCall(Exchange::Stdio)),
             Mode::File => Some(file(&mut reader, config.max_concurrent_handlers)),
         };
@@ -103,7 +103,8 @@ fn command_of(reader: &mut Reader<'_>) -> Option<CommandLine> {
     }
 }
 
-fn http(reader: &mut Reader<'_>, is_warm: bool, grace: Duration) -> Option<child::Mode> {
+/// `own_port` is where a warm watchdog itself listens.
+fn http(reader: &mut Reader<'_>, own_port: Option<u16>, grace: Duration) -> Option<child::Mode> {
     let rules = Rules {
         ready_timeout: reader.milliseconds("READY_TIMEOUT_MS", 1),
         grace,
@@ -111,7 +112,7 @@ fn http(reader: &mut Reader<'_>, is_warm: bool, grace: Duration) -> Option<child
         max_invocations: reader.number("WARM_MAX_INVOCATIONS", 0..=u64::MAX),
         probe_interval: reader.milliseconds("WATCHDOG_HEALTH_INTERVAL_MS", 0),
     };
-    let fallback = if is_warm { "http://127.0.0.1:8081/invoke" } else { "http://127.0.0.1:8080/invoke" };
+    let fallback = if own_port.is_some() { "http://127.0.0.1:8081/invoke" } else { "http://127.0.0.1:8080/invoke" };
     let (runtime, health) = (reader.text("RUNTIME_URL"), reader.text("HEALTH_URL"));
     let address = Address::parse(runtime.as_deref().unwrap_or(fallback), health.as_deref());
     let address =
@@ -127,8 +128,8 @@ fn http(reader: &mut Reader<'_>, is_warm: bool, grace: Duration) -> Option<child
             return None;
         }
     };
-    let port = reader.number("WARM_PORT", 0..=u16::MAX);
-    if is_warm && address.port() == port && address.is_local() {
+    let port = address.port();
+    if own_port == Some(port) && address.is_local() {
         reader.mistake(
             "RUNTIME_URL",
             runtime,

@@ -1,22 +1,21 @@
 //! A child per call: the request on its stdin, or in a file, and one JSON value back.
 
 use std::ffi::OsString;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::Handle;
-use tokio::task::{JoinError, JoinHandle};
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::timeout;
 use tracing::{Instrument, Span};
 
 use super::command_line::CommandLine;
 use super::file::{FilePaths, Files};
 use super::output;
-use super::process::{Drained, LINGER, Launch, LineLog, Process, SpawnError, Tail, describe, spawn};
+use super::process::{Drained, Kept, LINGER, Launch, LineLog, Process, SpawnError, Tail, describe, spawn};
 use crate::context::Context;
 use crate::executor::{BoxFuture, Executor, Stage};
 use crate::invocation::{Call, Outcome};
@@ -68,14 +67,7 @@ impl PerCall {
         let mut environment = of_call(&context);
         match self.exchange {
             Exchange::Stdio => {
-                let launch = Launch {
-                    command: self.command,
-                    environment,
-                    stdin: true,
-                    grace: self.grace,
-                    keeps: Box::new(call),
-                };
-                let process = spawn(launch).await.map_err(SpawnError::into_failure)?;
+                let process = start(self.command, environment, true, self.grace, Box::new(call)).await?;
                 let (process, attended) = attend(process, payload, Some(limit), &context).await?;
                 end(process, &attended.tail).await?;
                 output::read(&attended.output, "stdout")
@@ -84,14 +76,7 @@ impl PerCall {
                 let files = Files::prepare(paths, payload).await?;
                 let place = files.place();
                 environment.extend(place.environment());
-                let launch = Launch {
-                    command: self.command,
-                    environment,
-                    stdin: false,
-                    grace: self.grace,
-                    keeps: Box::new((call, files)),
-                };
-                let process = spawn(launch).await.map_err(SpawnError::into_failure)?;
+                let process = start(self.command, environment, false, self.grace, Box::new((call, files))).await?;
                 let (process, attended) = attend(process, Bytes::new(), None, &context).await?;
                 // Before the end of the process, with which the files go.
                 let written = place.read_output(limit).await;
@@ -102,8 +87,20 @@ impl PerCall {
     }
 }
 
+async fn start(
+    command: Arc<CommandLine>,
+    environment: Environment,
+    stdin: bool,
+    grace: Duration,
+    keeps: Kept,
+) -> Result<Process, Failure> {
+    spawn(Launch { command, environment, stdin, grace, keeps }).await.map_err(SpawnError::into_failure)
+}
+
+type Environment = Vec<(&'static str, Option<OsString>)>;
+
 /// What a child per call finds in its environment.
-fn of_call(context: &Context) -> Vec<(&'static str, Option<OsString>)> {
+fn of_call(context: &Context) -> Environment {
     let value = |text: &Option<String>| text.as_ref().map(OsString::from);
     vec![
         ("EXECUTION_ID", Some(OsString::from(&context.execution_id))),
@@ -167,29 +164,22 @@ async fn attend(
 /// The end of a log, if there is one. Given up, it goes on for a while.
 async fn all_of(log: Option<JoinHandle<()>>) -> Result<(), Failure> {
     if let Some(log) = log {
+        let _lingering = Lingering(log.abort_handle());
         // A panic of it is in the log already.
-        let _ = Lingering(log).await;
+        let _ = log.await;
     }
     Ok(())
 }
 
-/// A log that goes on when nobody waits for its end, for as long as one may.
-struct Lingering(JoinHandle<()>);
-
-impl Future for Lingering {
-    type Output = Result<(), JoinError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(cx)
-    }
-}
+/// Ends a log that goes on when nobody waits for it any more, after as long as one may.
+struct Lingering(AbortHandle);
 
 impl Drop for Lingering {
     fn drop(&mut self) {
         if !self.0.is_finished()
             && let Ok(handle) = Handle::try_current()
         {
-            let log = self.0.abort_handle();
+            let log = self.0.clone();
             handle.spawn(async move {
                 tokio::time::sleep(LINGER).await;
                 log.abort();

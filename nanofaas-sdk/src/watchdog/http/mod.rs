@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::HeaderValue;
-use http::{HeaderMap, HeaderName, Uri};
+use http::{HeaderMap, Uri};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tracing::Instrument;
@@ -19,7 +19,7 @@ use super::warm::{Keeper, Lease, Rules};
 use crate::context::{Context, Why};
 use crate::executor::{BoxFuture, Executor, Stage};
 use crate::invocation::{Call, Outcome};
-use crate::protocol::{DISPATCH_ATTEMPT, EXECUTION_ID, Failure, TRACE_ID, TRACEPARENT};
+use crate::protocol::{EXECUTION_ID, Failure, passed_on};
 use crate::start_error::StartError;
 use client::Client;
 pub(crate) use server::{Address, HttpServer};
@@ -111,22 +111,9 @@ async fn post(lease: impl Future<Output = Result<Lease, Failure>>, client: Clien
 
 /// What a child learns of a call beside its payload.
 fn headers(context: &Context) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(8);
-    let mut add = |name: &HeaderName, value: &str| {
-        // A value that came in a header can leave in one.
-        if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
-            headers.insert(name, value);
-        }
-    };
-    add(&EXECUTION_ID, &context.execution_id);
-    for (name, value) in [
-        (&TRACE_ID, &context.trace_id),
-        (&TRACEPARENT, &context.traceparent),
-        (&DISPATCH_ATTEMPT, &context.dispatch_attempt),
-    ] {
-        if let Some(value) = value {
-            add(name, value);
-        }
+    let mut headers = passed_on(context);
+    if let Ok(id) = HeaderValue::from_bytes(context.execution_id.as_bytes()) {
+        headers.insert(&EXECUTION_ID, id);
     }
     headers
 }

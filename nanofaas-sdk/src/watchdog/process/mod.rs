@@ -17,6 +17,7 @@ pub(crate) use spawn::{Launch, SpawnError, is_scarcity, spawn};
 pub(crate) use tree::{descendants, marked, zombies};
 
 use std::any::Any;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::process::{Child, ExitStatus};
 use std::time::Duration;
@@ -62,23 +63,24 @@ impl Process {
         }
     }
 
+    fn take(&mut self) -> io::Result<Running> {
+        self.running.take().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
     /// Takes the status of a process that has [`exited`](Self::exited), and kills what is left of
     /// its group.
-    pub(crate) async fn finish(mut self) -> std::io::Result<ExitStatus> {
-        let Some(running) = self.running.take() else { return Err(std::io::ErrorKind::NotFound.into()) };
-        running.finish(false).await
+    pub(crate) async fn finish(mut self) -> io::Result<ExitStatus> {
+        self.take()?.finish(false).await
     }
 
     /// The same, and kills those that left the group as well: another process takes its place.
-    pub(crate) async fn finish_all(mut self) -> std::io::Result<ExitStatus> {
-        let Some(running) = self.running.take() else { return Err(std::io::ErrorKind::NotFound.into()) };
-        running.finish(true).await
+    pub(crate) async fn finish_all(mut self) -> io::Result<ExitStatus> {
+        self.take()?.finish(true).await
     }
 
     /// Ends the process and everything that it started: SIGTERM, then after the grace SIGKILL.
-    pub(crate) async fn terminate(mut self) -> std::io::Result<ExitStatus> {
-        let Some(running) = self.running.take() else { return Err(std::io::ErrorKind::NotFound.into()) };
-        running.terminate().await
+    pub(crate) async fn terminate(mut self) -> io::Result<ExitStatus> {
+        self.take()?.terminate().await
     }
 }
 

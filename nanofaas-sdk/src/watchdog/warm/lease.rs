@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
 
-use crate::protocol::{Code, Failure};
+use crate::protocol::Failure;
 use crate::watchdog::process::Kept;
 
 /// Where a kept child stands.
@@ -149,14 +149,14 @@ pub(super) async fn acquire(mut stand: watch::Receiver<Stand>, execution_id: Str
             }
             Stand::Starting => {}
             Stand::Down => {
-                return Err(Failure::new(Code::NotReady, "the function's process has ended and is being replaced"));
+                return Err(Failure::interrupted());
             }
             Stand::Stopped => {
-                return Err(Failure::new(Code::Stopping, "the function is stopping and takes no new work"));
+                return Err(Failure::stopping());
             }
         }
         if stand.changed().await.is_err() {
-            return Err(Failure::new(Code::Stopping, "the function is stopping and takes no new work"));
+            return Err(Failure::stopping());
         }
     }
 }
