@@ -1,5 +1,6 @@
 //! One invocation as plain data: what came in, and what came out. Knows neither HTTP nor processes.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +21,12 @@ pub(crate) struct Invocation {
     pub(crate) callback: Option<Target>,
     /// How long it may run, where that is not the process's own limit.
     pub(crate) timeout: Option<Duration>,
+    /// What a platform of the executor's own hands to it beside the body.
+    pub(crate) brought: Option<Brought>,
 }
+
+/// Something that only a platform and its executor know.
+pub(crate) type Brought = Arc<dyn Any + Send + Sync>;
 
 /// On whose behalf: the ids that every log line and the callback carry.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +40,7 @@ pub(crate) struct Caller {
 
 impl Invocation {
     pub(crate) fn new(caller: Caller, body: RequestBody, callback: Option<Target>) -> Self {
-        Self { caller, body, callback, timeout: None }
+        Self { caller, body, callback, timeout: None, brought: None }
     }
 }
 
@@ -50,6 +56,8 @@ pub(crate) struct Call {
     /// The whole request that the input is part of, as it was sent: what a child gets.
     #[cfg_attr(not(feature = "watchdog"), expect(dead_code, reason = "only children get it"))]
     pub(crate) payload: Bytes,
+    #[cfg_attr(not(feature = "kernel"), expect(dead_code, reason = "only kernels have a platform of their own"))]
+    pub(crate) brought: Option<Brought>,
     /// Bytes of JSON that the output may take.
     pub(crate) output_limit: usize,
     pub(crate) _hold: Hold,

@@ -41,9 +41,10 @@ impl Service {
         if !missing.is_empty() {
             return Err(StartError::MissingState { handler: name, types: missing });
         }
-        let runtime = Runtime::new(work.into_executor(), &config, Arc::<Metrics>::default());
+        let (executor, platform) = work.into_executor();
+        let runtime = Runtime::new(executor, &config, Arc::<Metrics>::default());
         let name = config.function_name.clone().unwrap_or(name);
-        let server = Server { runtime: Arc::new(runtime), config: Arc::new(config), function: name.into() };
+        let server = Server { runtime: Arc::new(runtime), config: Arc::new(config), function: name.into(), platform };
         Ok(Self { server, states, init, on_shutdown })
     }
 

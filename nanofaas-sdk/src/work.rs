@@ -7,6 +7,7 @@ use crate::event_loop::StallGuard;
 use crate::executor::Executor;
 use crate::handler::Function;
 use crate::schema::HandlerSchema;
+use crate::server::Platform;
 #[cfg(feature = "watchdog")]
 use crate::watchdog::Child;
 
@@ -54,9 +55,10 @@ impl Work {
         }
     }
 
-    pub(crate) fn into_executor(self) -> Box<dyn Executor> {
+    /// What runs it, and the platform that comes with it, if one does.
+    pub(crate) fn into_executor(self) -> (Box<dyn Executor>, Option<Arc<dyn Platform>>) {
         match self {
-            Self::Function(function) => Box::new(function),
+            Self::Function(function) => (Box::new(function), None),
             #[cfg(feature = "watchdog")]
             Self::Child(child) => child.into_executor(),
         }

@@ -208,7 +208,7 @@ impl Runtime {
 
     fn start(
         &self,
-        Invocation { caller, body, timeout, .. }: Invocation,
+        Invocation { caller, body, timeout, brought, .. }: Invocation,
         cancel: Arc<Cancel>,
         hold: Hold,
         reservation: Option<Reservation>,
@@ -237,6 +237,7 @@ impl Runtime {
             context: context.clone(),
             input: body.input,
             payload: body.payload,
+            brought,
             output_limit: self.output_limit,
             _hold: hold,
         };

@@ -16,11 +16,22 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::{get, post};
 use http::Method;
+#[cfg(feature = "kernel")]
+use {axum::body::Body, bytes::Bytes, http::HeaderMap};
 
 use crate::config::Config;
+#[cfg(feature = "kernel")]
+use crate::invocation::Caller;
+#[cfg(feature = "kernel")]
+use crate::protocol::Failure;
 use crate::runtime::Runtime;
 
 pub(crate) use listener::{bind, serve};
+
+/// A platform of an executor's own, with other routes beside `/invoke`.
+pub(crate) trait Platform: Send + Sync {
+    fn router(&self, server: &Server) -> Router;
+}
 
 /// What the routes share.
 #[derive(Clone)]
@@ -29,20 +40,50 @@ pub(crate) struct Server {
     pub(crate) config: Arc<Config>,
     /// How metrics call the function.
     pub(crate) function: Arc<str>,
+    /// Who makes the routes, where that is not this module.
+    pub(crate) platform: Option<Arc<dyn Platform>>,
 }
 
 impl Server {
-    /// The routes of the contract. Made for nesting, too: paths are relative.
+    /// The routes of the process. Made for nesting, too: paths are relative.
     pub(crate) fn router(&self) -> Router {
-        Router::new()
-            .route("/invoke", post(invoke::invoke))
+        match &self.platform {
+            Some(platform) => platform.router(self),
+            None => self.contract(),
+        }
+    }
+
+    fn contract(&self) -> Router {
+        invocations()
             .route("/health", get(health::health))
             .route("/ready", get(health::ready))
-            .route("/metrics", get(health::metrics))
             .method_not_allowed_fallback(wrong_method)
             .fallback(not_found)
             .with_state(self.clone())
     }
+
+    /// The routes that every platform has.
+    #[cfg(feature = "kernel")]
+    pub(crate) fn invocations(&self) -> Router {
+        invocations().with_state(self.clone())
+    }
+
+    /// Reads a body within the limits of this process.
+    #[cfg(feature = "kernel")]
+    pub(crate) async fn read_body(&self, headers: &HeaderMap, body: Body) -> Result<Bytes, Failure> {
+        body::read(headers, body, self.config.max_input_bytes, self.config.body_read_timeout).await
+    }
+
+    /// Who calls.
+    #[cfg(feature = "kernel")]
+    pub(crate) fn caller(&self, headers: &HeaderMap) -> Result<Caller, Failure> {
+        let mut caller = Caller::default();
+        head::read(headers, &self.config, &mut caller).map(|()| caller)
+    }
+}
+
+fn invocations() -> Router<Server> {
+    Router::new().route("/invoke", post(invoke::invoke)).route("/metrics", get(health::metrics))
 }
 
 async fn not_found(State(server): State<Server>, request: Request) -> Response {

@@ -7,10 +7,13 @@ use std::time::Duration;
 use super::command_line::CommandLine;
 use super::file::FilePaths;
 use super::http::{Address, HttpChild, HttpServer};
+#[cfg(feature = "kernel")]
+use super::kernel::{Kernel, Settings};
 use super::stdio::{Exchange, PerCall};
 use super::warm::Rules;
 use crate::config::ConfigError;
 use crate::executor::Executor;
+use crate::server::Platform;
 
 /// A program that does a function's work, for [`App::child`](crate::App::child).
 ///
@@ -30,6 +33,9 @@ pub(super) enum Mode {
     Http { address: Address, rules: Rules },
     /// One process for each.
     PerCall(Exchange),
+    /// Processes that keep state between calls.
+    #[cfg(feature = "kernel")]
+    Kernel(Box<Settings>),
 }
 
 impl Child {
@@ -69,6 +75,20 @@ impl Child {
         Ok(Self::of(parse(command)?, Mode::PerCall(files), Rules::default().grace))
     }
 
+    /// A Python interpreter that executes the code of each call, with state between calls: input
+    /// `{"code": "..", "session": "name", "timeout_ms": 1000}`, output `{"outputs": [..], "success":
+    /// true}`. The command is the interpreter's, such as `python3`.
+    ///
+    /// # Errors
+    ///
+    /// Where the command cannot be read.
+    #[cfg(feature = "kernel")]
+    pub fn kernel(command: &str) -> Result<Self, ConfigError> {
+        let command = parse(command)?;
+        let settings = Settings::plain(command.clone());
+        Ok(Self::of(command, Mode::Kernel(Box::new(settings)), Rules::default().grace))
+    }
+
     pub(super) fn of(command: CommandLine, mode: Mode, grace: Duration) -> Self {
         Self { command: Arc::new(command), mode, grace }
     }
@@ -84,11 +104,25 @@ impl Child {
         self.grace
     }
 
-    pub(crate) fn into_executor(self) -> Box<dyn Executor> {
+    /// Whether it is kernel mode, which takes some signals itself.
+    pub(super) fn is_kernel(&self) -> bool {
+        #[cfg(feature = "kernel")]
+        return matches!(self.mode, Mode::Kernel(_));
+        #[cfg(not(feature = "kernel"))]
+        return false;
+    }
+
+    pub(crate) fn into_executor(self) -> (Box<dyn Executor>, Option<Arc<dyn Platform>>) {
         let Self { command, mode, grace } = self;
         match mode {
-            Mode::Http { address, rules } => Box::new(HttpChild::new(HttpServer::new(command, address), rules)),
-            Mode::PerCall(exchange) => Box::new(PerCall { command, exchange, grace }),
+            Mode::Http { address, rules } => (Box::new(HttpChild::new(HttpServer::new(command, address), rules)), None),
+            Mode::PerCall(exchange) => (Box::new(PerCall { command, exchange, grace }), None),
+            #[cfg(feature = "kernel")]
+            Mode::Kernel(settings) => {
+                let kernel = Kernel::new(*settings);
+                let platform = kernel.platform();
+                (Box::new(kernel), platform)
+            }
         }
     }
 }

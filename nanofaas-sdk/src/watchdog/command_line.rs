@@ -32,6 +32,13 @@ impl CommandLine {
         Some(Self { program, arguments: words.collect() })
     }
 
+    /// The same with more arguments.
+    #[cfg(feature = "kernel")]
+    pub(crate) fn with_arguments<'a>(mut self, arguments: impl IntoIterator<Item = &'a str>) -> Self {
+        self.arguments.extend(arguments.into_iter().map(OsString::from));
+        self
+    }
+
     /// The program as it was written.
     pub(crate) fn program(&self) -> &OsStr {
         &self.program

@@ -27,6 +27,29 @@ enum Mode {
     Stdio,
     File,
     Warm,
+    #[cfg(feature = "kernel")]
+    Kernel,
+}
+
+/// The modes by name.
+const MODES: &[(&str, Mode)] = &[
+    ("HTTP", Mode::Http),
+    ("STDIO", Mode::Stdio),
+    ("FILE", Mode::File),
+    ("WARM", Mode::Warm),
+    #[cfg(feature = "kernel")]
+    ("KERNEL", Mode::Kernel),
+];
+
+impl Mode {
+    /// Whether it serves calls where nothing is said of that.
+    fn is_warm(self) -> bool {
+        #[cfg(feature = "kernel")]
+        if self == Self::Kernel {
+            return true;
+        }
+        self == Self::Warm
+    }
 }
 
 impl Default for Rules {
@@ -50,24 +73,23 @@ impl Settings {
         let mut reader = Reader::new(get, &[VARIABLES, config::VARIABLES]);
         let mode = mode(&mut reader);
         // Who wrote something there did not mean one call.
-        let is_warm = reader.flag("WARM").unwrap_or(true) || mode == Mode::Warm;
+        let is_asked = reader.flag("WARM").unwrap_or(true);
+        let is_warm = is_asked || mode == Mode::Warm || (mode.is_warm() && reader.text("WARM").is_none());
         let mut config = Config::read_from(&mut reader, "WARM_PORT");
+        #[cfg(feature = "kernel")]
+        if mode == Mode::Kernel {
+            return Self::kernel(reader, command, config, is_warm);
+        }
         let command = command.or_else(|| command_of(&mut reader));
         let grace = reader.milliseconds("WATCHDOG_KILL_GRACE_MS", 0);
         let mode = match mode {
             Mode::Http | Mode::Warm => http(&mut reader, is_warm.then_some(config.port), grace),
             Mode::Stdio => Some(child::Mode::PerCall(Exchange::Stdio)),
             Mode::File => Some(file(&mut reader, config.max_concurrent_handlers)),
+            #[cfg(feature = "kernel")]
+            Mode::Kernel => unreachable!("it was read above"),
         };
-        config.max_queued_invocations = reader.number("WATCHDOG_QUEUE", 0..=1_000_000);
-        let idle = reader.milliseconds("WARM_IDLE_TIMEOUT_MS", 0);
-        if is_warm {
-            config.idle_timeout = (!idle.is_zero()).then_some(idle);
-            // What a control plane sets for a one-shot does not make a server one.
-            config.invocation_payload = None;
-        } else {
-            one_shot(&mut reader, &mut config);
-        }
+        calls(&mut reader, &mut config, is_warm);
         reader.finish(())?;
         match (command, mode) {
             (Some(command), Some(mode)) => Ok(Self { child: Child::of(command, mode, grace), config }),
@@ -76,17 +98,54 @@ impl Settings {
     }
 }
 
-fn mode(reader: &mut Reader<'_>) -> Mode {
-    let modes = [("HTTP", Mode::Http), ("STDIO", Mode::Stdio), ("FILE", Mode::File), ("WARM", Mode::Warm)];
-    let find = |text: &str| modes.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)).map(|(_, mode)| *mode);
-    let asked = reader.text("EXECUTION_MODE").unwrap_or_default();
-    let is_later = ["WORKER", "KERNEL"].iter().any(|name| name.eq_ignore_ascii_case(&asked));
-    let expected = if is_later {
-        "this version does not have it yet: expected HTTP, STDIO, FILE or WARM"
+#[cfg(feature = "kernel")]
+impl Settings {
+    fn kernel(
+        mut reader: Reader<'_>,
+        command: Option<CommandLine>,
+        mut config: Config,
+        is_warm: bool,
+    ) -> Result<Self, ConfigError> {
+        let command = command.or_else(|| reader.text("WATCHDOG_CMD").and_then(|_| command_of(&mut reader)));
+        let settings = super::kernel::Settings::read(&mut reader, command);
+        settings.adjust(&mut reader, &mut config);
+        let is_idle_set = reader.text("WARM_IDLE_TIMEOUT_MS").is_some();
+        calls(&mut reader, &mut config, is_warm);
+        if !is_idle_set {
+            // Its state would be lost without a word.
+            config.idle_timeout = None;
+        }
+        let (command, grace) = (settings.interpreter.clone(), settings.grace);
+        let child = Child::of(command, child::Mode::Kernel(Box::new(settings)), grace);
+        reader.finish(Self { child, config })
+    }
+}
+
+/// How calls come: one after the other, or the one of the environment.
+fn calls(reader: &mut Reader<'_>, config: &mut Config, is_warm: bool) {
+    config.max_queued_invocations = reader.number("WATCHDOG_QUEUE", 0..=1_000_000);
+    let idle = reader.milliseconds("WARM_IDLE_TIMEOUT_MS", 0);
+    if is_warm {
+        config.idle_timeout = (!idle.is_zero()).then_some(idle);
+        // What a control plane sets for a one-shot does not make a server one.
+        config.invocation_payload = None;
     } else {
-        "expected HTTP, STDIO, FILE or WARM"
+        one_shot(reader, config);
+    }
+}
+
+fn mode(reader: &mut Reader<'_>) -> Mode {
+    let find = |text: &str| MODES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)).map(|(_, mode)| *mode);
+    let asked = reader.text("EXECUTION_MODE").unwrap_or_default();
+    let names: Vec<_> = MODES.iter().map(|(name, _)| *name).collect();
+    let (last, others) = names.split_last().unwrap_or_else(|| unreachable!("there are modes"));
+    let expected = format!("expected {} or {last}", others.join(", "));
+    let expected = match asked.to_ascii_uppercase().as_str() {
+        "WORKER" => format!("this version does not have it yet: {expected}"),
+        "KERNEL" => format!("this build does not have it (feature `kernel`): {expected}"),
+        _ => expected,
     };
-    reader.parse("EXECUTION_MODE", expected, find).unwrap_or(Mode::Http)
+    reader.parse("EXECUTION_MODE", &expected, find).unwrap_or(Mode::Http)
 }
 
 fn command_of(reader: &mut Reader<'_>) -> Option<CommandLine> {

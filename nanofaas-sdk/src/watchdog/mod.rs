@@ -7,6 +7,8 @@ mod config;
 mod file;
 mod http;
 mod init;
+#[cfg(feature = "kernel")]
+mod kernel;
 mod output;
 mod process;
 mod stdio;
@@ -55,13 +57,13 @@ impl Watchdog {
         telemetry::init(telemetry::SERVING);
         init::own_process();
         let Settings { child, config } = self.0;
-        let grace = child.grace();
+        let (grace, is_kernel) = (child.grace(), child.is_kernel());
         let event_loop = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(event_loop) => event_loop,
             Err(error) => return crate::cli::refuse(&StartError::System(error)),
         };
         let code = event_loop.block_on(async {
-            init::attend();
+            init::attend(!is_kernel);
             let served = crate::cli::serve(App::child(child).config(config)).await;
             init::leave_nothing(grace).await;
             match served {

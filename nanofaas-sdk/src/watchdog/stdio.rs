@@ -15,7 +15,7 @@ use tracing::{Instrument, Span};
 use super::command_line::CommandLine;
 use super::file::{FilePaths, Files};
 use super::output;
-use super::process::{Drained, Kept, LINGER, Launch, LineLog, Process, SpawnError, Tail, describe, spawn};
+use super::process::{Drained, Kept, LINGER, Launch, LineLog, Process, SpawnError, Stdin, Tail, describe, spawn};
 use crate::context::Context;
 use crate::executor::{BoxFuture, Executor, Stage};
 use crate::invocation::{Call, Outcome};
@@ -67,7 +67,7 @@ impl PerCall {
         let mut environment = of_call(&context);
         match self.exchange {
             Exchange::Stdio => {
-                let process = start(self.command, environment, true, self.grace, Box::new(call)).await?;
+                let process = start(self.command, environment, Stdin::Pipe, self.grace, Box::new(call)).await?;
                 let (process, attended) = attend(process, payload, Some(limit), &context).await?;
                 end(process, &attended.tail).await?;
                 output::read(&attended.output, "stdout")
@@ -76,7 +76,8 @@ impl PerCall {
                 let files = Files::prepare(paths, payload).await?;
                 let place = files.place();
                 environment.extend(place.environment());
-                let process = start(self.command, environment, false, self.grace, Box::new((call, files))).await?;
+                let process =
+                    start(self.command, environment, Stdin::Empty, self.grace, Box::new((call, files))).await?;
                 let (process, attended) = attend(process, Bytes::new(), None, &context).await?;
                 // Before the end of the process, with which the files go.
                 let written = place.read_output(limit).await;
@@ -90,7 +91,7 @@ impl PerCall {
 async fn start(
     command: Arc<CommandLine>,
     environment: Environment,
-    stdin: bool,
+    stdin: Stdin,
     grace: Duration,
     keeps: Kept,
 ) -> Result<Process, Failure> {
@@ -130,7 +131,7 @@ async fn attend(
     // By itself: what a child says while it is being ended is worth reading, too.
     let follow = |stream, pipe: Option<Drained>| {
         let id = context.execution_id.clone();
-        let log = LineLog { stream, tail: Some(tail.clone()), execution_id: move || Some(id.clone()) };
+        let log = LineLog::new(stream, Some(tail.clone()), move || Some(id.clone()));
         pipe.map(|pipe| tokio::spawn(log.follow(pipe).in_current_span()))
     };
     let pumped = {

@@ -42,8 +42,8 @@ fn is_first() -> bool {
     getpid() == Pid::INIT
 }
 
-/// Starts what goes on beside the service.
-pub(super) fn attend() {
+/// Starts what goes on beside the service. Where `user1` is not passed on, the executor takes it.
+pub(super) fn attend(user1: bool) {
     match signal(SignalKind::child()) {
         Ok(children) => drop(tokio::spawn(reaper::run(children))),
         Err(error) => tracing::warn!(target: "nanofaas", %error, "orphans cannot be reaped"),
@@ -51,7 +51,9 @@ pub(super) fn attend() {
     if !is_first() {
         tokio::spawn(aside(guardian::start));
     }
-    pass_on(SignalKind::user_defined1(), Signal::USR1);
+    if user1 {
+        pass_on(SignalKind::user_defined1(), Signal::USR1);
+    }
     pass_on(SignalKind::user_defined2(), Signal::USR2);
     // A terminal that closes ends us; without one it means what the child makes of it.
     if !std::io::stdin().is_terminal() {

@@ -25,6 +25,15 @@ impl Drained {
     }
 }
 
+#[cfg(feature = "kernel")]
+impl Drained {
+    /// Reads what is there at this moment, whatever the event loop knows of it; 0 where there is
+    /// nothing.
+    pub(crate) fn read_now(&mut self, buffer: &mut [u8]) -> usize {
+        self.pipe.as_ref().map_or(0, |pipe| rustix::io::read(pipe, buffer).unwrap_or(0))
+    }
+}
+
 impl AsyncRead for Drained {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();

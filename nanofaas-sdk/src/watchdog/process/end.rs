@@ -5,6 +5,8 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::Duration;
 
+#[cfg(feature = "kernel")]
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Signal, kill_process, kill_process_group};
 
 use super::tree::{Seen, descendants, is_group_alive, marked, started, unmarked_orphans};
@@ -41,6 +43,17 @@ impl Running {
             }
         };
         let _ = tokio::time::timeout(self.grace, quiet).await;
+        self.force(below, since).await
+    }
+
+    /// SIGKILL to the group and to those that left it, without asking first.
+    #[cfg(feature = "kernel")]
+    pub(super) async fn kill(self) -> io::Result<ExitStatus> {
+        let (below, since) = (descendants(self.group), started(self.group));
+        self.force(below, since).await
+    }
+
+    async fn force(self, below: Vec<Seen>, since: Option<u64>) -> io::Result<ExitStatus> {
         self.signal(Signal::KILL);
         self.kill_escapees(below, since);
         if tokio::time::timeout(PATIENCE, self.exited()).await.is_err() {
@@ -69,6 +82,19 @@ impl Running {
         if signal != Signal::CONT {
             let _ = kill_process(self.group, signal);
         }
+    }
+
+    /// Signals the group alone, as a terminal does. The process has not been reaped: the id is its own.
+    #[cfg(feature = "kernel")]
+    pub(super) fn signal_group(&self, signal: Signal) {
+        let _ = kill_process_group(self.group, signal);
+    }
+
+    /// Whether the process has ended, without the event loop's view of it.
+    #[cfg(feature = "kernel")]
+    pub(super) fn has_exited(&self) -> bool {
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        matches!(poll(&mut [PollFd::new(&self.pidfd, PollFlags::IN)], Some(&now)), Ok(1..))
     }
 
     fn kill_escapees(&self, mut escapees: Vec<Seen>, since: Option<u64>) {

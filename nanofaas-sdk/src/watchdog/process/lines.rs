@@ -47,44 +47,53 @@ impl Tail {
 /// Where the lines of a stream go.
 pub(crate) struct LineLog<F> {
     /// `stdout` or `stderr`.
-    pub(crate) stream: &'static str,
-    pub(crate) tail: Option<Tail>,
+    stream: &'static str,
+    tail: Option<Tail>,
     /// The execution that the child works for at the moment.
-    pub(crate) execution_id: F,
+    execution_id: F,
+    line: Line,
 }
 
 impl<F: Fn() -> Option<String>> LineLog<F> {
+    pub(crate) fn new(stream: &'static str, tail: Option<Tail>, execution_id: F) -> Self {
+        Self { stream, tail, execution_id, line: Line::default() }
+    }
+
     /// Reads until nobody can write any more. Never waits for the log's own reader.
-    pub(crate) async fn follow(self, mut stream: impl AsyncRead + Unpin) {
-        let mut line = Line::default();
+    pub(crate) async fn follow(mut self, mut stream: impl AsyncRead + Unpin) {
         let mut part = vec![0; 8 * 1024];
         while let Ok(length @ 1..) = stream.read(&mut part).await {
-            for (number, piece) in part[..length].split_inclusive(|byte| *byte == b'\n').enumerate() {
-                if number % TURN == TURN - 1 {
-                    // A flood of short lines must not keep others from their work.
-                    tokio::task::yield_now().await;
-                }
-                if line.push(piece) {
-                    self.write(&line);
-                }
-                if piece.ends_with(b"\n") {
-                    self.end(&line);
-                    line.clear();
-                }
+            self.push(&part[..length]).await;
+        }
+        self.end();
+    }
+
+    /// Takes the next bytes of the stream.
+    pub(crate) async fn push(&mut self, bytes: &[u8]) {
+        for (number, piece) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
+            if number % TURN == TURN - 1 {
+                // A flood of short lines must not keep others from their work.
+                tokio::task::yield_now().await;
+            }
+            if self.line.push(piece) {
+                self.write();
+            }
+            if piece.ends_with(b"\n") {
+                self.end();
             }
         }
-        self.end(&line);
     }
 
-    /// A line that was cut has been written when it was.
-    fn end(&self, line: &Line) {
-        if !line.is_cut {
-            self.write(line);
+    /// Ends the line. One that was cut has been written when it was.
+    pub(crate) fn end(&mut self) {
+        if !self.line.is_cut {
+            self.write();
         }
+        self.line.clear();
     }
 
-    fn write(&self, line: &Line) {
-        let Some(text) = line.text() else { return };
+    fn write(&self) {
+        let Some(text) = self.line.text() else { return };
         if let Some(tail) = &self.tail {
             tail.push(&text);
         }
@@ -145,7 +154,7 @@ mod tests {
 
     async fn lines(text: &[u8]) -> String {
         let tail = Tail::default();
-        let log = LineLog { stream: "stderr", tail: Some(tail.clone()), execution_id: || None };
+        let log = LineLog::new("stderr", Some(tail.clone()), || None);
         log.follow(text).await;
         tail.text()
     }
@@ -176,7 +185,7 @@ mod tests {
                 tokio::task::yield_now().await;
             }
         };
-        let log = LineLog { stream: "stderr", tail: None, execution_id: || None };
+        let log = LineLog::new("stderr", None, || None);
         tokio::select! {
             () = log.follow(text.as_slice()) => {}
             () = other => {}

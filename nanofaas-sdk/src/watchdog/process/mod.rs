@@ -13,7 +13,7 @@ pub(crate) use drained::{Drained, LINGER};
 pub(crate) use end::{describe, exit_code};
 pub(crate) use lines::{LineLog, Tail};
 pub(crate) use registry::{Guardian, registry};
-pub(crate) use spawn::{Launch, SpawnError, is_scarcity, spawn};
+pub(crate) use spawn::{Launch, SpawnError, Stdin, is_scarcity, spawn};
 pub(crate) use tree::{descendants, marked, zombies};
 
 use std::any::Any;
@@ -23,6 +23,8 @@ use std::process::{Child, ExitStatus};
 use std::time::Duration;
 
 use rustix::process::Pid;
+#[cfg(feature = "kernel")]
+use rustix::process::Signal;
 use tokio::io::unix::AsyncFd;
 use tokio::net::unix::pipe;
 use tokio::runtime::Handle;
@@ -76,6 +78,26 @@ impl Process {
     /// The same, and kills those that left the group as well: another process takes its place.
     pub(crate) async fn finish_all(mut self) -> io::Result<ExitStatus> {
         self.take()?.finish(true).await
+    }
+
+    /// Whether it has ended, asked of the system itself.
+    #[cfg(feature = "kernel")]
+    pub(crate) fn has_exited(&self) -> bool {
+        self.running.as_ref().is_none_or(Running::has_exited)
+    }
+
+    /// Signals the process and its group.
+    #[cfg(feature = "kernel")]
+    pub(crate) fn signal(&self, signal: Signal) {
+        if let Some(running) = &self.running {
+            running.signal_group(signal);
+        }
+    }
+
+    /// Kills the process and everything that it started, at once.
+    #[cfg(feature = "kernel")]
+    pub(crate) async fn kill(mut self) -> io::Result<ExitStatus> {
+        self.take()?.kill().await
     }
 
     /// Ends the process and everything that it started: SIGTERM, then after the grace SIGKILL.

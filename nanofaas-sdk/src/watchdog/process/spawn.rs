@@ -29,12 +29,22 @@ pub(crate) struct Launch {
     pub(crate) command: Arc<CommandLine>,
     /// Variables beside the inherited ones; `None` takes one away.
     pub(crate) environment: Vec<(&'static str, Option<OsString>)>,
-    /// Whether the process has something to read; else stdin is empty.
-    pub(crate) stdin: bool,
+    pub(crate) stdin: Stdin,
     /// Between SIGTERM and SIGKILL.
     pub(crate) grace: Duration,
     /// What lasts until the process has really ended, such as the call's slot.
     pub(crate) keeps: Kept,
+}
+
+/// What a process finds on its stdin.
+pub(crate) enum Stdin {
+    /// Nothing.
+    Empty,
+    /// What is written to [`Process::stdin`].
+    Pipe,
+    /// This, such as one end of a socket.
+    #[cfg_attr(not(feature = "kernel"), expect(dead_code, reason = "only interpreters get one"))]
+    Given(OwnedFd),
 }
 
 /// Why a process could not be started.
@@ -58,7 +68,11 @@ fn start(launch: Launch) -> Result<Process, SpawnError> {
     let mut command = Command::new(&program);
     command.arg0(launch.command.program()).args(launch.command.arguments());
     command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.stdin(if launch.stdin { Stdio::piped() } else { Stdio::null() });
+    command.stdin(match launch.stdin {
+        Stdin::Empty => Stdio::null(),
+        Stdin::Pipe => Stdio::piped(),
+        Stdin::Given(fd) => fd.into(),
+    });
     for name in WITHHELD {
         command.env_remove(name);
     }

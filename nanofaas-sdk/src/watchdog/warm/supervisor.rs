@@ -13,7 +13,7 @@ use crate::executor::Stage;
 use crate::metrics::Restart;
 use crate::protocol::Code;
 use crate::start_error::StartError;
-use crate::watchdog::process::{Launch, LineLog, Process, Tail, describe, exit_code, spawn};
+use crate::watchdog::process::{Launch, LineLog, Process, Stdin, Tail, describe, exit_code, spawn};
 
 /// The pause before a child that ended by itself is started again; doubles every time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -113,7 +113,7 @@ impl Supervisor {
         let launch = Launch {
             command: Arc::clone(program.command()),
             environment: program.environment(),
-            stdin: false,
+            stdin: Stdin::Empty,
             grace: self.shared.rules.grace,
             keeps: Box::new(()),
         };
@@ -296,7 +296,7 @@ fn follow(process: &mut Process, generation: &Arc<Generation>) -> (Tail, impl Fu
     let tail = Tail::default();
     let log = |stream| {
         let generation = Arc::clone(generation);
-        LineLog { stream, tail: Some(tail.clone()), execution_id: move || generation.execution_id() }
+        LineLog::new(stream, Some(tail.clone()), move || generation.execution_id())
     };
     let stdout = process.stdout.take().map(|stream| tokio::spawn(log("stdout").follow(stream)));
     let stderr = process.stderr.take().map(|stream| tokio::spawn(log("stderr").follow(stream)));

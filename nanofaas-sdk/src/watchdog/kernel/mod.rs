@@ -1,0 +1,118 @@
+//! Kernel mode: interpreters that execute code sent to them, with state between calls.
+//!
+//! [`Kernel`] is the executor: every call is code for one of the [`sessions`]. A [`session`] owns an
+//! [`interpreter`] and gives it one execution at a time. The [`api`]s are platforms: they turn requests
+//! of two other services into invocations, and what came of them into those services' answers.
+
+mod api;
+mod collect;
+mod interpreter;
+mod invoke;
+mod output;
+mod packages;
+mod session;
+mod sessions;
+mod settings;
+mod task;
+mod wire;
+
+use std::sync::Arc;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
+use tracing::Instrument;
+
+use crate::executor::{BoxFuture, Executor, Stage};
+use crate::invocation::{Call, Outcome, Output};
+use crate::protocol::{Code, Failure};
+use crate::server::Platform;
+use crate::start_error::StartError;
+use session::Turn;
+use sessions::{NoSession, Sessions};
+pub(crate) use settings::Settings;
+use task::{Heard, Task};
+
+/// Executes the code of calls.
+pub(crate) struct Kernel {
+    sessions: Arc<Sessions>,
+}
+
+impl Kernel {
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self { sessions: Arc::new(Sessions::new(settings)) }
+    }
+
+    /// The platform that speaks for it, where there is one.
+    pub(crate) fn platform(&self) -> Option<Arc<dyn Platform>> {
+        api::platform(&self.sessions)
+    }
+}
+
+impl Executor for Kernel {
+    fn start(&self, call: Call) -> JoinHandle<Outcome> {
+        tokio::spawn(execute(Arc::clone(&self.sessions), call).in_current_span())
+    }
+
+    fn prepare(&self, stage: Stage) -> BoxFuture<'_, Result<(), StartError>> {
+        Box::pin(async move {
+            interrupt_on_signal(&self.sessions);
+            let settings = &self.sessions.settings;
+            let prepared = async {
+                packages::install(settings).await?;
+                self.sessions.open(&stage).await
+            };
+            prepared.await.map_err(|error| StartError::Child {
+                code: error.code.as_str(),
+                message: error.message,
+                exit_code: error.exit_code.max(1),
+            })
+        })
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.sessions.close())
+    }
+
+    fn is_child(&self) -> bool {
+        true
+    }
+}
+
+/// SIGUSR1 interrupts what runs.
+fn interrupt_on_signal(sessions: &Arc<Sessions>) {
+    let Ok(mut asked) = signal(SignalKind::user_defined1()) else { return };
+    let sessions = Arc::downgrade(sessions);
+    tokio::spawn(async move {
+        while asked.recv().await.is_some() {
+            let Some(sessions) = sessions.upgrade() else { return };
+            sessions.interrupt();
+        }
+    });
+}
+
+async fn execute(sessions: Arc<Sessions>, call: Call) -> Outcome {
+    let brought = call.brought.clone().and_then(|brought| brought.downcast::<Task>().ok());
+    let is_brought = brought.is_some();
+    let task = match brought {
+        Some(task) => task,
+        None => Arc::new(invoke::read(&call.input, &sessions.settings)?),
+    };
+    let limit = call.output_limit;
+    let session = sessions.session(&task.session).map_err(|why| match why {
+        NoSession::Starting => Failure::interrupted(),
+        NoSession::Full(all) => {
+            Failure::new(Code::HandlerSaturated, format!("all {all} sessions are at work (KERNEL_MAX_SESSIONS)"))
+        }
+    })?;
+    let turn = session.execute(Arc::clone(&task), call).map_err(|full| {
+        let message =
+            format!("{} calls are waiting for the session {} already (KERNEL_QUEUE)", full.waiting, task.session);
+        Failure::new(Code::HandlerSaturated, message)
+    })?;
+    task.tell(Heard::Entered);
+    match turn.await {
+        Ok(Turn::Executed) if is_brought => Ok(Output::new("null".into(), None)),
+        Ok(Turn::Executed) => invoke::answer(&task, limit),
+        Ok(Turn::Missed) | Err(_) => Err(Failure::interrupted()),
+    }
+}

@@ -1,0 +1,40 @@
+"""Top-level await: one event loop for all cells."""
+
+import asyncio
+
+from . import interrupts
+
+loop = None
+
+
+def run(coroutine):
+    global loop
+    if loop is None or loop.is_closed():
+        loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    task = loop.create_task(coroutine)
+    interrupted = []
+
+    def cancel(frame):
+        """Whether the interrupt becomes a cancellation: while no code of the user runs."""
+        if frame.f_globals.get("__name__", "").partition(".")[0] not in ("asyncio", "selectors"):
+            return False
+        interrupted.append(True)
+        task.cancel()
+        loop.call_soon_threadsafe(lambda: None)
+        return True
+
+    interrupts.cancel = cancel
+    try:
+        return loop.run_until_complete(task)
+    except asyncio.CancelledError as error:
+        if not interrupted:
+            raise
+        raise KeyboardInterrupt().with_traceback(error.__traceback__) from None
+    except BaseException:
+        if not task.done():
+            task.cancel()
+            loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
+        raise
+    finally:
+        interrupts.cancel = None

@@ -1,0 +1,138 @@
+"""Talks to the watchdog: hello, init, then one execution or question after the other."""
+
+import os
+import sys
+
+from . import cell, forks, interrupts, payload, repair, streams, threads, wire
+
+flow_api = None
+finishing = None
+
+
+def run():
+    wire.open_socket()
+    streams.install()
+    interrupts.install()
+    forks.install()
+    threads.attribute()
+    cell.new_namespace()
+    sys.argv = [""]
+    version = "%d.%d.%d" % sys.version_info[:3]
+    wire.send_json("h", 0, {"version": version})
+    while True:
+        try:
+            answer(*wire.receive())
+        except BaseException as error:
+            recover(error)
+
+
+def answer(kind, token, body):
+    if kind == "X":
+        execute(token, payload.loads(body.decode()))
+    elif kind == "P":
+        wire.send("p", token)
+    elif kind == "A":
+        wire.send_json("a", token, ask(payload.loads(body.decode())))
+    elif kind == "I":
+        init(payload.loads(body.decode()))
+        wire.send("r", 0)
+
+
+def init(options):
+    global flow_api
+    streams.limit = options.get("output_limit") or streams.limit
+    if options.get("memory_limit"):
+        import resource
+
+        limit = options["memory_limit"]
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    if options.get("api") == "flowfile":
+        from . import flowfile as flow_api
+
+        flow_api.install(cell.namespace)
+    repair.remember()
+    if options.get("workspace"):
+        from . import startup
+
+        startup.run(options["workspace"])
+
+
+def execute(token, request):
+    global finishing
+    flow = flow_api and request.get("flow")
+    finishing = token
+    repair.before_cell()
+    streams.begin(token)
+    described = outcome = None
+    interrupts.arm()
+    try:
+        if flow_api:
+            flow_api.install(cell.namespace)
+        if flow:
+            flow_api.begin(flow)
+        error = cell.run(request["code"], request["count"], request["auto_display"])
+        described = cell.close(error)
+        if flow:
+            outcome = flow_api.end(described is None)
+    except BaseException as late:
+        repair.after_cell()
+        error = late
+        described = described or {
+            "name": type(late).__name__,
+            "value": "",
+            "traceback": [],
+        }
+    interrupts.disarm()
+    error = None
+    finish(token, described, outcome)
+
+
+def finish(token, error, flow):
+    global finishing
+    if wire.forked:
+        forks.child_is_done(error is None)
+    with wire.lock:
+        streams.end()
+        if error is not None:
+            wire.queue("x", token, payload.dumps(error))
+        end = {
+            "success": error is None,
+            "stdout_truncated": "o" in streams.truncated,
+            "stderr_truncated": "e" in streams.truncated,
+            "rich_truncated": "r" in streams.truncated,
+            "flow": flow,
+        }
+        finishing = None
+        wire.check()
+        wire.queue("f", token, payload.dumps(end))
+        wire.drain()
+
+
+def ask(question):
+    answer = {"artifacts": {}, "removed": []}
+    if question["op"] == "clear_namespace":
+        cell.new_namespace()
+        if flow_api:
+            flow_api.install(cell.namespace)
+    elif flow_api:
+        answer.update(flow_api.ask(question))
+    return answer
+
+
+def recover(error):
+    """Only a signal handler of user code raises out of answer(), or a mistake of this package."""
+    global finishing
+    streams.end()
+    try:
+        from . import tracebacks
+
+        text = "\n".join(tracebacks.describe(error)["traceback"])
+    except BaseException as again:
+        text = "%r while handling %r" % (type(again), type(error))
+    wire.send("l", 0, text.encode("utf-8", "replace") + b"\n")
+    if wire.forked:
+        os._exit(1)
+    token, finishing = finishing, None
+    if token is not None:
+        interrupts.disarm()
+        finish(token, {"name": type(error).__name__, "value": "", "traceback": []}, None)

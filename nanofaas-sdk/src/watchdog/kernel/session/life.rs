@@ -1,0 +1,353 @@
+//! The task that owns a session's interpreter: it starts it, gives it one job after the other, and
+//! starts another one when it is gone.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{sleep, timeout};
+
+use super::{Control, Job, Shared, Standing, State, Turn, lock};
+use crate::metrics::Restart;
+use crate::protocol::Code;
+use crate::watchdog::kernel::interpreter::{Event, NotStarted, Python};
+use crate::watchdog::kernel::task::Key;
+use crate::watchdog::kernel::wire::Request;
+use crate::watchdog::process::LineLog;
+
+/// The pause after an interpreter did not start; doubles every time.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// How long an interpreter with nothing to do has to answer.
+const ANSWER: Duration = Duration::from_secs(5);
+
+type Log = LineLog<fn() -> Option<String>>;
+
+pub(super) struct Life {
+    pub(super) shared: Arc<Shared>,
+    pub(super) state: Arc<State>,
+    jobs: mpsc::UnboundedReceiver<Job>,
+    pub(super) controls: mpsc::UnboundedReceiver<Control>,
+    /// What belongs to no execution.
+    stray: Log,
+    /// Executions in this interpreter.
+    pub(super) count: u64,
+}
+
+/// Why an interpreter serves no longer.
+pub(super) enum Over {
+    /// The session is not needed any more.
+    Ended(Python),
+    /// A new one was asked for.
+    Restart(Python),
+    /// It is gone, or has to go.
+    Lost,
+}
+
+/// Why there is no interpreter.
+enum NoStart {
+    Ended,
+    Restart,
+    Failed(NotStarted),
+}
+
+impl Life {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        state: Arc<State>,
+        jobs: mpsc::UnboundedReceiver<Job>,
+        controls: mpsc::UnboundedReceiver<Control>,
+    ) -> Self {
+        shared.metrics.keeps_child();
+        Self { shared, state, jobs, controls, stray: LineLog::new("stdout", None, || None), count: 0 }
+    }
+
+    /// Keeps an interpreter running until the session ends, then calls `ended`.
+    pub(super) async fn run(
+        mut self,
+        mut first: Option<oneshot::Sender<Result<(), NotStarted>>>,
+        ended: impl FnOnce() + Send + 'static,
+    ) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let python = match self.start().await {
+                Ok(python) => python,
+                Err(NoStart::Ended) => break,
+                Err(NoStart::Restart) => continue,
+                Err(NoStart::Failed(error)) => {
+                    let is_over = match first.take() {
+                        Some(first) => {
+                            let _ = first.send(Err(error));
+                            true
+                        }
+                        None => self.give_up(&error, pause).await.is_err(),
+                    };
+                    if is_over {
+                        break;
+                    }
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    continue;
+                }
+            };
+            pause = FIRST_PAUSE;
+            if let Some(first) = first.take() {
+                let _ = first.send(Ok(()));
+            }
+            self.is_ready();
+            let over = self.serve(python).await;
+            lock(&self.state.artifacts).clear();
+            self.state.has_namespace.store(false, Ordering::Relaxed);
+            match over {
+                Over::Ended(python) => {
+                    python.end().await;
+                    break;
+                }
+                Over::Restart(python) => {
+                    self.shared.metrics.child_restarted(Restart::Recycle);
+                    // The next one does not wait for its end.
+                    tokio::spawn(python.end());
+                }
+                Over::Lost => {}
+            }
+            self.not_ready("the interpreter ended and is being started again");
+        }
+        ended();
+        self.jobs.close();
+        while let Ok(job) = self.jobs.try_recv() {
+            if let Job::Execute(execution) = job {
+                let _ = execution.done.send(Turn::Missed);
+            }
+        }
+        self.state.standing.send_replace(Standing::Ended);
+    }
+
+    pub(super) async fn log(&mut self, bytes: &[u8]) {
+        self.stray.push(bytes).await;
+    }
+
+    fn is_ready(&self) {
+        self.state.is_restarting.store(false, Ordering::Relaxed);
+        self.state.standing.send_replace(Standing::Ready);
+    }
+
+    fn not_ready(&self, reason: &str) {
+        self.state.not_ready(reason);
+        self.state.standing.send_replace(Standing::Starting);
+    }
+
+    /// Starts an interpreter and runs the start-up code in it.
+    async fn start(&mut self) -> Result<Python, NoStart> {
+        let mut python = tokio::select! {
+            biased;
+            over = asked_to_end(&mut self.controls) => return Err(over),
+            python = self.shared.spares.take() => python.map_err(NoStart::Failed)?,
+        };
+        self.count = 0;
+        let init = self.shared.rules.init.to_string();
+        let failed = |message| NoStart::Failed(NotStarted { code: Code::Startup, message, exit_code: 1 });
+        python.send(Request::Init, 0, init.as_bytes());
+        let over = loop {
+            tokio::select! {
+                biased;
+                over = asked_to_end(&mut self.controls) => break over,
+                event = python.next() => match event {
+                    Event::Ready => return Ok(python),
+                    Event::Log(bytes) => self.log(&bytes).await,
+                    Event::Exited => {
+                        self.stray.end();
+                        let how = python.end().await;
+                        return Err(failed(format!("the interpreter {how} during the start-up code")));
+                    }
+                    Event::Broken(what) => {
+                        drop(python);
+                        return Err(failed(format!("the interpreter sent {what} during the start-up code")));
+                    }
+                    _ => {
+                        drop(python);
+                        return Err(failed("the interpreter spoke out of turn".to_owned()));
+                    }
+                },
+            }
+        };
+        tokio::spawn(python.end());
+        Err(over)
+    }
+
+    /// Says why there is no interpreter, to the log and to all that wait, and waits a while.
+    async fn give_up(&mut self, error: &NotStarted, pause: Duration) -> Result<(), ()> {
+        let NotStarted { code, message, .. } = error;
+        tracing::error!(target: "nanofaas", session = %self.state.key, code = code.as_str(), error = message, "the interpreter did not start");
+        self.state.not_ready(message.clone());
+        self.state.is_restarting.store(false, Ordering::Relaxed);
+        let over = tokio::time::Instant::now() + pause;
+        loop {
+            tokio::select! {
+                biased;
+                over = asked_to_end(&mut self.controls) => return match over {
+                    NoStart::Ended => Err(()),
+                    _ => Ok(()),
+                },
+                Some(job) = self.jobs.recv() => self.refuse(job, message),
+                () = tokio::time::sleep_until(over) => return Ok(()),
+            }
+        }
+    }
+
+    fn refuse(&self, job: Job, reason: &str) {
+        match job {
+            Job::Execute(execution) => execution.fail(reason),
+            Job::Ask { answer, .. } => drop(answer.send(Err(reason.to_owned()))),
+        }
+        self.state.pending.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Gives the interpreter one job after the other.
+    async fn serve(&mut self, mut python: Python) -> Over {
+        loop {
+            let job = tokio::select! {
+                biased;
+                control = self.controls.recv() => match control {
+                    Some(Control::Restart) => return Over::Restart(python),
+                    // What was to be interrupted has ended.
+                    Some(Control::Interrupt(_)) => continue,
+                    Some(Control::End) | None => return Over::Ended(python),
+                },
+                event = python.next() => {
+                    match self.between(python, event).await {
+                        Ok(same) => python = same,
+                        Err(over) => return over,
+                    }
+                    continue;
+                }
+                job = self.jobs.recv() => job,
+                () = unused(&self.state, self.shared.rules.idle) => {
+                    if self.jobs.is_empty() {
+                        return Over::Ended(python);
+                    }
+                    continue;
+                }
+            };
+            let kept = match job {
+                None => return Over::Ended(python),
+                Some(Job::Execute(execution)) => self.execute(python, execution).await,
+                Some(Job::Ask { question, answer }) => match self.ask(python, &question).await {
+                    Ok((same, told)) => {
+                        let _ = answer.send(Ok(told));
+                        Ok(same)
+                    }
+                    Err((over, why)) => {
+                        let _ = answer.send(Err(why));
+                        Err(over)
+                    }
+                },
+            };
+            self.state.pending.fetch_sub(1, Ordering::Relaxed);
+            self.state.used();
+            match kept {
+                Ok(same) => python = same,
+                Err(over) => return over,
+            }
+        }
+    }
+
+    /// What happens while nothing runs.
+    async fn between(&mut self, python: Python, event: Event) -> Result<Python, Over> {
+        let what = match event {
+            Event::Log(bytes) => {
+                self.log(&bytes).await;
+                return Ok(python);
+            }
+            Event::Exited => {
+                let how = python.end().await;
+                self.lost(&format!("it {how} between two calls"), Restart::Crash);
+                return Err(Over::Lost);
+            }
+            Event::Broken(what) => what,
+            _ => "something though nothing ran",
+        };
+        drop(python.end().await);
+        self.lost(&format!("it sent {what} and was ended"), Restart::Crash);
+        Err(Over::Lost)
+    }
+
+    pub(super) fn lost(&self, what: &str, why: Restart) {
+        self.shared.metrics.child_restarted(why);
+        tracing::error!(target: "nanofaas", session = %self.state.key, "the interpreter is lost with its state: {what}");
+    }
+
+    /// Asks something; the error tells why there is no answer.
+    async fn ask(&mut self, mut python: Python, question: &Value) -> Result<(Python, Value), (Over, String)> {
+        let told = timeout(ANSWER, async {
+            self.settle(&mut python).await?;
+            self.request(&mut python, Request::Ask, question.to_string().as_bytes()).await
+        });
+        match told.await {
+            Ok(Ok(Some(answer))) => {
+                let told: Value = serde_json::from_slice(&answer).unwrap_or_default();
+                if let Some(Value::Object(artifacts)) = told.get("artifacts") {
+                    lock(&self.state.artifacts).clone_from(artifacts);
+                }
+                Ok((python, told))
+            }
+            _ => {
+                python.end().await;
+                let why = "the interpreter did not answer and was ended".to_owned();
+                self.lost(&why, Restart::Hang);
+                Err((Over::Lost, why))
+            }
+        }
+    }
+
+    /// Waits until a signal that may be on its way has arrived: it must not meet the next execution.
+    pub(super) async fn settle(&mut self, python: &mut Python) -> Result<(), ()> {
+        if python.takes_doubt() {
+            self.request(python, Request::Ping, b"").await?;
+        }
+        Ok(())
+    }
+
+    async fn request(
+        &mut self,
+        python: &mut Python,
+        request: Request,
+        body: &[u8],
+    ) -> Result<Option<bytes::Bytes>, ()> {
+        python.send(request, super::execution::token(), body);
+        let answer = loop {
+            match python.next().await {
+                Event::Log(bytes) | Event::Stream(_, bytes) => self.log(&bytes).await,
+                Event::Answer(answer) => break Some(answer),
+                Event::Pong => break None,
+                _ => return Err(()),
+            }
+        };
+        python.rest();
+        Ok(answer)
+    }
+}
+
+/// Waits until a session has not been used for as long as it may. Those with a number stay.
+async fn unused(state: &State, idle: Option<Duration>) {
+    let (Some(idle), false) = (idle, matches!(state.key, Key::Number(_))) else { return std::future::pending().await };
+    loop {
+        let end = *lock(&state.used) + idle;
+        if end <= Instant::now() {
+            return;
+        }
+        sleep(end.saturating_duration_since(Instant::now())).await;
+    }
+}
+
+/// Waits until no interpreter is wanted any more, or another one.
+async fn asked_to_end(controls: &mut mpsc::UnboundedReceiver<Control>) -> NoStart {
+    loop {
+        match controls.recv().await {
+            Some(Control::Restart) => return NoStart::Restart,
+            Some(Control::Interrupt(_)) => {}
+            Some(Control::End) | None => return NoStart::Ended,
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! The environment of kernel mode.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::interpreter::{Launcher, command};
+use super::session::Rules;
+use crate::config::{Config, Reader};
+use crate::watchdog::command_line::CommandLine;
+
+/// Whose requests are answered beside `/invoke`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Api {
+    Executor,
+    Flowfile,
+    None,
+}
+
+impl Api {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Executor => "executor",
+            Self::Flowfile => "flowfile",
+            Self::None => "none",
+        }
+    }
+
+    const fn port(self) -> u16 {
+        match self {
+            Self::Executor => 8432,
+            Self::Flowfile => 9999,
+            Self::None => 8080,
+        }
+    }
+}
+
+/// What kernel mode is told.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) api: Api,
+    pub(crate) interpreter: CommandLine,
+    pub(crate) grace: Duration,
+    pub(super) ready_timeout: Duration,
+    /// How long the code of one call may run.
+    pub(super) limit: Option<Duration>,
+    pub(super) workspace: PathBuf,
+    /// Sessions that are always there.
+    pub(super) sessions: u32,
+    /// Sessions on demand.
+    pub(super) max_sessions: usize,
+    pub(super) idle: Option<Duration>,
+    pub(super) spare: usize,
+    pub(super) queue: usize,
+    pub(super) output_limit: usize,
+    pub(super) memory_limit: u64,
+    pub(super) packages: Vec<String>,
+}
+
+impl Settings {
+    /// Kernel mode with `interpreter` and all defaults, for `/invoke` alone.
+    pub(crate) fn plain(interpreter: CommandLine) -> Self {
+        let nothing = |_: &str| None;
+        let mut reader = Reader::new(&nothing, &[crate::watchdog::VARIABLES, crate::VARIABLES]);
+        Self { api: Api::None, limit: None, sessions: 0, spare: 1, ..Self::read(&mut reader, Some(interpreter)) }
+    }
+
+    /// Reads it; mistakes are the reader's.
+    pub(crate) fn read(reader: &mut Reader<'_>, interpreter: Option<CommandLine>) -> Self {
+        let apis = [Api::Executor, Api::Flowfile, Api::None];
+        let find = |text: &str| apis.into_iter().find(|api| api.as_str().eq_ignore_ascii_case(text));
+        let api = reader.parse("KERNEL_API", "expected executor, flowfile or none", find).unwrap_or(Api::Executor);
+        let is_executor = api == Api::Executor;
+        let interpreter = interpreter.or_else(|| CommandLine::from_words(["python3".into()]));
+        let interpreter = interpreter.unwrap_or_else(|| unreachable!("there is a word"));
+        let sessions = reader.number("KERNEL_SESSIONS", 1..=1_000);
+        let idle = reader.milliseconds("KERNEL_SESSION_IDLE_TIMEOUT_MS", 0);
+        let packages = reader.text("KERNEL_PACKAGES").unwrap_or_default();
+        Self {
+            api,
+            interpreter,
+            grace: reader.milliseconds("WATCHDOG_KILL_GRACE_MS", 0),
+            ready_timeout: reader.milliseconds("READY_TIMEOUT_MS", 1),
+            limit: seconds(reader, if is_executor { Some(Duration::from_secs(3)) } else { None }),
+            workspace: reader.text("WORKSPACE_FOLDER").map_or_else(|| "/code".into(), PathBuf::from),
+            sessions: if is_executor { sessions } else { 0 },
+            max_sessions: reader.number("KERNEL_MAX_SESSIONS", 1..=10_000),
+            idle: (!idle.is_zero()).then_some(idle),
+            spare: match reader.text("KERNEL_SPARE") {
+                Some(_) => reader.number("KERNEL_SPARE", 0..=100),
+                None => usize::from(!is_executor),
+            },
+            queue: reader.number("KERNEL_QUEUE", 0..=1_000_000),
+            output_limit: reader.number("KERNEL_OUTPUT_LIMIT_BYTES", 1..=1 << 30),
+            memory_limit: reader.number("KERNEL_MEMORY_LIMIT_BYTES", 0..=u64::MAX >> 1),
+            packages: packages
+                .split([',', ' ', '\n'])
+                .map(str::trim)
+                .filter(|name| !name.is_empty())
+                .map(str::to_owned)
+                .collect(),
+        }
+    }
+
+    /// What kernel mode changes in the configuration that all executors share.
+    pub(crate) fn adjust(&self, reader: &mut Reader<'_>, config: &mut Config) {
+        if reader.text("WARM_PORT").is_none() {
+            config.port = self.api.port();
+            if reader.text("PORT").is_some() {
+                config.port = reader.number("PORT", 0..=u16::MAX);
+                config.port_variable = "PORT";
+            }
+        }
+        if reader.text("NANOFAAS_MAX_CONCURRENT_HANDLERS").is_none() {
+            config.max_concurrent_handlers = 32;
+        }
+    }
+
+    pub(super) fn launcher(&self) -> Launcher {
+        Launcher { command: Arc::new(command(&self.interpreter)), grace: self.grace, ready_timeout: self.ready_timeout }
+    }
+
+    pub(super) fn rules(&self) -> Rules {
+        let workspace = (self.api == Api::Executor).then_some(&self.workspace);
+        Rules {
+            init: json!({
+                "api": self.api.as_str(),
+                "workspace": workspace,
+                "output_limit": self.output_limit,
+                "memory_limit": self.memory_limit,
+            }),
+            queue: self.queue,
+            output_limit: self.output_limit,
+            grace: self.grace,
+            idle: self.idle,
+        }
+    }
+}
+
+/// `EXECUTION_TIMEOUT`; 0 is none.
+fn seconds(reader: &mut Reader<'_>, default: Option<Duration>) -> Option<Duration> {
+    if reader.text("EXECUTION_TIMEOUT").is_none() {
+        return default;
+    }
+    let parse = |text: &str| {
+        let seconds: f64 = text.parse().ok()?;
+        // A year, as for all other times.
+        (0.0..=366.0 * 24.0 * 3600.0).contains(&seconds).then(|| Duration::from_secs_f64(seconds))
+    };
+    let limit = reader.parse("EXECUTION_TIMEOUT", "expected seconds, such as 3 or 0.5; 0 is no limit", parse)?;
+    (!limit.is_zero()).then_some(limit)
+}
