@@ -20,6 +20,7 @@ use http::Method;
 use {axum::body::Body, bytes::Bytes, http::HeaderMap};
 
 use crate::config::Config;
+use crate::executor::BoxFuture;
 #[cfg(feature = "kernel")]
 use crate::invocation::Caller;
 #[cfg(feature = "kernel")]
@@ -28,9 +29,9 @@ use crate::runtime::Runtime;
 
 pub(crate) use listener::{bind, serve};
 
-/// A platform of an executor's own, with other routes beside `/invoke`.
+/// A platform of an executor's own: it answers what is not `/invoke` or `/metrics`.
 pub(crate) trait Platform: Send + Sync {
-    fn router(&self, server: &Server) -> Router;
+    fn answer<'a>(&'a self, server: &'a Server, request: Request) -> BoxFuture<'a, Response>;
 }
 
 /// What the routes share.
@@ -47,25 +48,12 @@ pub(crate) struct Server {
 impl Server {
     /// The routes of the process. Made for nesting, too: paths are relative.
     pub(crate) fn router(&self) -> Router {
-        match &self.platform {
-            Some(platform) => platform.router(self),
-            None => self.contract(),
-        }
-    }
-
-    fn contract(&self) -> Router {
-        invocations()
-            .route("/health", get(health::health))
-            .route("/ready", get(health::ready))
-            .method_not_allowed_fallback(wrong_method)
-            .fallback(not_found)
-            .with_state(self.clone())
-    }
-
-    /// The routes that every platform has.
-    #[cfg(feature = "kernel")]
-    pub(crate) fn invocations(&self) -> Router {
-        invocations().with_state(self.clone())
+        let every = Router::new().route("/invoke", post(invoke::invoke)).route("/metrics", get(health::metrics));
+        let all = match &self.platform {
+            Some(_) => every.fallback(of_platform),
+            None => every.route("/health", get(health::health)).route("/ready", get(health::ready)).fallback(not_found),
+        };
+        all.method_not_allowed_fallback(wrong_method).with_state(self.clone())
     }
 
     /// Reads a body within the limits of this process.
@@ -82,8 +70,11 @@ impl Server {
     }
 }
 
-fn invocations() -> Router<Server> {
-    Router::new().route("/invoke", post(invoke::invoke)).route("/metrics", get(health::metrics))
+async fn of_platform(State(server): State<Server>, request: Request) -> Response {
+    match &server.platform {
+        Some(platform) => platform.answer(&server, request).await,
+        None => unreachable!("the route is only there with a platform"),
+    }
 }
 
 async fn not_found(State(server): State<Server>, request: Request) -> Response {

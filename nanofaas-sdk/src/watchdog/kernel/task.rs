@@ -56,8 +56,9 @@ pub(crate) enum Heard {
     Output(Output),
 }
 
-/// What code of a flow works on.
+/// What code of a flow works on, in the words of its contract.
 #[derive(Clone, Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "they are the contract's")]
 pub(crate) struct Flow {
     pub(crate) node_id: Value,
     pub(crate) flow_id: i64,

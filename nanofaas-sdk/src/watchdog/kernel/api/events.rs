@@ -69,6 +69,7 @@ impl Form {
 /// interrupted.
 pub(super) struct Events {
     form: Form,
+    first: Option<Heard>,
     outputs: UnboundedReceiver<Heard>,
     /// The run itself, whose last word comes after all outputs.
     end: Pin<Box<dyn Future<Output = Value> + Send>>,
@@ -80,13 +81,14 @@ pub(super) struct Events {
 impl Events {
     pub(super) fn new(
         form: Form,
+        first: Option<Heard>,
         outputs: UnboundedReceiver<Heard>,
         end: impl Future<Output = Value> + Send + 'static,
     ) -> Self {
         let mut keep_alive = interval(KEEP_ALIVE);
         keep_alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
         keep_alive.reset();
-        Self { form, outputs, end: Box::pin(end), ended: None, is_over: false, keep_alive }
+        Self { form, first, outputs, end: Box::pin(end), ended: None, is_over: false, keep_alive }
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
@@ -94,7 +96,9 @@ impl Events {
             return Poll::Ready(None);
         }
         loop {
-            while let Poll::Ready(Some(heard)) = self.outputs.poll_recv(cx) {
+            while let Poll::Ready(Some(heard)) =
+                self.first.take().map_or_else(|| self.outputs.poll_recv(cx), |first| Poll::Ready(Some(first)))
+            {
                 if let Heard::Output(output) = heard {
                     self.keep_alive.reset();
                     return Poll::Ready(Some(self.form.write(output.event(), &output)));

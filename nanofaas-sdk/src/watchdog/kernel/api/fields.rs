@@ -164,12 +164,15 @@ impl Fields {
     }
 }
 
+/// What is needed in a path or a query and not there.
+pub(super) fn missing(of: &str, name: &str) -> Refusal {
+    Refusal::unprocessable(vec![mistake("missing", &[of.into(), name.into()], "Field required", &Value::Null)])
+}
+
 /// A whole number in a place that is text: a path or a query.
-pub(super) fn number(place: &str, name: &str, text: Option<&str>) -> Result<i64, Refusal> {
-    let place = [place.into(), name.into()];
-    let Some(text) = text else {
-        return Err(Refusal::unprocessable(vec![mistake("missing", &place, "Field required", &Value::Null)]));
-    };
+pub(super) fn number(of: &str, name: &str, text: Option<&str>) -> Result<i64, Refusal> {
+    let place = [of.into(), name.into()];
+    let Some(text) = text else { return Err(missing(of, name)) };
     let input = Value::from(text);
     integer(&input).map_err(|(kind, message)| Refusal::unprocessable(vec![mistake(kind, &place, message, &input)]))
 }

@@ -5,20 +5,21 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::extract::{Path, Request, State};
-use axum::response::Response;
-use axum::routing::{get, post};
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
 use http::request::Parts;
+use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::displays::Displays;
 use super::fields::{self, Fields};
-use super::{Contract, Refusal, Told, interrupted, last_event, memory, ok, query, with_fallbacks};
+use super::{Asked, Refusal, Told, interrupted, last_event, memory, ok, query};
+use crate::executor::BoxFuture;
 use crate::server::{Platform, Server};
 use crate::watchdog::kernel::output::{Output, Report, Stream, Truncated};
+use crate::watchdog::kernel::session::Session;
 use crate::watchdog::kernel::sessions::Sessions;
 use crate::watchdog::kernel::task::{Flow, Key, Task};
 
@@ -27,43 +28,158 @@ const BEST: [&str; 7] =
     ["image/png", "image/jpeg", "image/svg+xml", "text/html", "text/markdown", "application/json", "text/plain"];
 
 pub(super) struct Flowfile {
-    own: Arc<Own>,
-}
-
-struct Own {
     sessions: Arc<Sessions>,
-    displays: Displays,
-}
-
-type Shared = State<Contract<Arc<Own>>>;
-
-impl Flowfile {
-    pub(super) fn new(sessions: Arc<Sessions>) -> Self {
-        Self { own: Arc::new(Own { sessions, displays: Displays::default() }) }
-    }
+    displays: Arc<Displays>,
 }
 
 impl Platform for Flowfile {
-    fn router(&self, server: &Server) -> Router {
-        let router = Router::new()
-            .route("/health", get(health))
-            .route("/execute", post(execute))
-            .route("/artifacts", get(artifacts))
-            .route("/artifacts/node/{node}", get(artifacts_of_node))
-            .route("/clear", post(clear))
-            .route("/clear_namespace", post(clear_namespace))
-            .route("/clear_node_artifacts", post(clear_node_artifacts))
-            .route("/display_outputs", get(display_outputs))
-            .route("/interrupt", post(interrupt))
-            .route("/memory", get(read_memory))
-            .with_state(Contract { server: server.clone(), own: Arc::clone(&self.own) });
-        with_fallbacks(router.merge(server.invocations()))
+    fn answer<'a>(&'a self, server: &'a Server, request: Request) -> BoxFuture<'a, Response> {
+        Box::pin(async move { self.route(server, request).await.unwrap_or_else(IntoResponse::into_response) })
     }
 }
 
-async fn health(State(contract): Shared) -> Response {
-    let count: usize = contract.own.sessions.all().iter().map(|(_, session)| session.artifacts().len()).sum();
-    ok(&json!({"status": "healthy", "version": env!("CARGO_PKG_VERSION"), "artifact_count": count}))
+impl Flowfile {
+    pub(super) fn new(sessions: Arc<Sessions>) -> Self {
+        Self { sessions, displays: Arc::default() }
+    }
+
+    async fn route(&self, server: &Server, request: Request) -> Result<Response, Refusal> {
+        let asked = Asked::read(server, request).await?;
+        let path = asked.parts.uri.path().trim_start_matches('/');
+        let node = path.strip_prefix("artifacts/node/").filter(|node| !node.is_empty() && !node.contains('/'));
+        asked.check(match path {
+            "health" | "artifacts" | "display_outputs" | "memory" => Some(Method::GET),
+            "execute" | "clear" | "clear_namespace" | "clear_node_artifacts" | "interrupt" => Some(Method::POST),
+            _ => node.map(|_| Method::GET),
+        })?;
+        Ok(match path {
+            "health" => self.health(),
+            "execute" => self.execute(&asked).await?,
+            "artifacts" => ok(&self.sessions.artifacts(flow(&asked.parts)?)),
+            "display_outputs" => self.display_outputs(&asked.parts)?,
+            "memory" => ok(&memory::read()),
+            "clear" => self.clear(flow(&asked.parts)?).await?,
+            "clear_namespace" => self.clear_namespace(flow_needed(&asked.parts)?).await?,
+            "clear_node_artifacts" => self.clear_node_artifacts(&asked.body).await?,
+            "interrupt" => self.interrupt(flow(&asked.parts)?),
+            _ => self.artifacts_of_node(node.unwrap_or_default(), flow(&asked.parts)?),
+        })
+    }
+
+    fn health(&self) -> Response {
+        let count: usize = self.sessions.all().iter().map(|(_, session)| session.artifacts().len()).sum();
+        ok(&json!({"status": "healthy", "version": env!("CARGO_PKG_VERSION"), "artifact_count": count}))
+    }
+
+    async fn execute(&self, asked: &Asked<'_>) -> Result<Response, Refusal> {
+        let mut fields = Fields::parse(&asked.body)?;
+        let node_id = fields.node("node_id");
+        let code = fields.string("code", None);
+        let input_paths = fields.paths("input_paths");
+        let output_dir = fields.string("output_dir", Some(""));
+        let flow_id = fields.integer("flow_id", Some(0), false).unwrap_or_default();
+        let interactive = fields.boolean("interactive", false);
+        let log_callback_url = fields.string("log_callback_url", Some(""));
+        fields.finish(())?;
+        let mut task = Task::new(Key::Flow(flow_id), code, self.sessions.settings.limit);
+        task.auto_display = interactive;
+        task.flow = Some(Flow { node_id: node_id.clone(), flow_id, input_paths, output_dir, log_callback_url });
+        let displays = Arc::clone(&self.displays);
+        let tell = move |report| {
+            let answer = Answer::of(report);
+            displays.put(flow_id, &node_id, answer.display_outputs.clone());
+            answer
+        };
+        asked.execute(task, tell).await
+    }
+
+    fn artifacts_of_node(&self, node: &str, flow: Option<i64>) -> Response {
+        let node = percent_decoded(node);
+        let node = fields::node(&node.into()).unwrap_or_default();
+        let mut artifacts = self.sessions.artifacts(flow);
+        artifacts.retain(|_, artifact| fields::node(&artifact["node_id"]).as_ref() == Some(&node));
+        ok(&artifacts)
+    }
+
+    /// Ends flows: their interpreters go, and with them all memory.
+    async fn clear(&self, flow: Option<i64>) -> Result<Response, Refusal> {
+        self.displays.clear(flow);
+        for (key, session) in self.flows(flow) {
+            if session.is_idle() {
+                self.sessions.end(&key).await;
+                continue;
+            }
+            // What runs is let to its end.
+            for op in ["clear_artifacts", "clear_namespace"] {
+                session.ask(json!({ "op": op })).await.map_err(unavailable)?;
+            }
+        }
+        Ok(ok(&json!({"status": "cleared"})))
+    }
+
+    /// The sessions of this flow, or of all.
+    fn flows(&self, flow: Option<i64>) -> Vec<(Key, Arc<Session>)> {
+        let mut all = self.sessions.all();
+        all.retain(|(key, _)| matches!(key, Key::Flow(id) if flow.is_none_or(|flow| flow == *id)));
+        all
+    }
+
+    async fn clear_namespace(&self, flow: i64) -> Result<Response, Refusal> {
+        if let Some(session) = self.sessions.find(&Key::Flow(flow)) {
+            session.ask(json!({"op": "clear_namespace"})).await.map_err(unavailable)?;
+        }
+        Ok(ok(&json!({"status": "cleared", "flow_id": flow})))
+    }
+
+    async fn clear_node_artifacts(&self, body: &[u8]) -> Result<Response, Refusal> {
+        let mut fields = Fields::parse(body)?;
+        let nodes = fields.nodes("node_ids");
+        let flow = fields.integer("flow_id", None, true);
+        fields.finish(())?;
+        let mut removed = Vec::new();
+        for (_, session) in self.flows(flow).into_iter().filter(|(_, session)| session.has_artifacts()) {
+            let question = json!({"op": "clear_node_artifacts", "node_ids": nodes});
+            let told = session.ask(question).await.map_err(unavailable)?;
+            removed.extend(told["removed"].as_array().into_iter().flatten().cloned());
+        }
+        removed.sort_unstable_by(|one, other| one.as_str().cmp(&other.as_str()));
+        Ok(ok(&json!({"status": "cleared", "removed": removed})))
+    }
+
+    fn display_outputs(&self, parts: &Parts) -> Result<Response, Refusal> {
+        let flow = flow_needed(parts)?;
+        let Some(node) = query(parts, "node_id") else { return Err(fields::missing("query", "node_id")) };
+        let node = fields::node(&node.into()).unwrap_or_default();
+        Ok(ok(&self.displays.get(flow, &node)))
+    }
+
+    /// Interrupts what runs: in one flow, or in all.
+    fn interrupt(&self, flow: Option<i64>) -> Response {
+        // Each of them, not the first alone.
+        let interrupted_now = self.flows(flow).iter().filter(|(_, session)| session.interrupt()).count();
+        ok(&interrupted(interrupted_now > 0))
+    }
+}
+
+/// The flow that a query names.
+fn flow(parts: &Parts) -> Result<Option<i64>, Refusal> {
+    query(parts, "flow_id").map(|text| fields::number("query", "flow_id", Some(&text))).transpose()
+}
+
+/// The flow that a query has to name.
+fn flow_needed(parts: &Parts) -> Result<i64, Refusal> {
+    fields::number("query", "flow_id", query(parts, "flow_id").as_deref())
+}
+
+fn unavailable(reason: String) -> Refusal {
+    Refusal { status: StatusCode::SERVICE_UNAVAILABLE, detail: reason.into(), allowed: None }
+}
+
+/// A part of a path in its own letters.
+fn percent_decoded(text: &str) -> String {
+    // A path has no `+` for spaces.
+    let pairs = text.replace('+', "%2B");
+    form_urlencoded::parse(pairs.as_bytes()).next().map(|(name, _)| name.into_owned()).unwrap_or_default()
 }
 
 /// The answer of `POST /execute`: all keys, always.
@@ -149,125 +265,4 @@ fn best(data: &RawValue, title: &str) -> Option<Value> {
         other => other.to_string(),
     };
     Some(json!({"mime_type": kind, "data": text, "title": title}))
-}
-
-async fn execute(State(contract): Shared, request: Request) -> Result<Response, Refusal> {
-    let (parts, body) = contract.read(request).await?;
-    let mut fields = Fields::parse(&body)?;
-    let node_id = fields.node("node_id");
-    let code = fields.string("code", None);
-    let input_paths = fields.paths("input_paths");
-    let output_dir = fields.string("output_dir", Some(""));
-    let flow_id = fields.integer("flow_id", Some(0), false).unwrap_or_default();
-    let interactive = fields.boolean("interactive", false);
-    let log_callback_url = fields.string("log_callback_url", Some(""));
-    fields.finish(())?;
-    let mut task = Task::new(Key::Flow(flow_id), code, contract.own.sessions.settings.limit);
-    task.auto_display = interactive;
-    task.flow = Some(Flow { node_id: node_id.clone(), flow_id, input_paths, output_dir, log_callback_url });
-    let own = Arc::clone(&contract.own);
-    let tell = move |report| {
-        let answer = Answer::of(report);
-        own.displays.put(flow_id, &node_id, answer.display_outputs.clone());
-        answer
-    };
-    contract.execute(&parts, task, tell).await
-}
-
-/// The flow that a query names.
-fn flow(parts: &Parts) -> Result<Option<i64>, Refusal> {
-    query(parts, "flow_id").map(|text| fields::number("query", "flow_id", Some(&text))).transpose()
-}
-
-/// The flow that a query has to name.
-fn flow_needed(parts: &Parts) -> Result<i64, Refusal> {
-    fields::number("query", "flow_id", query(parts, "flow_id").as_deref())
-}
-
-async fn artifacts(State(contract): Shared, parts: Parts) -> Result<Response, Refusal> {
-    Ok(ok(&contract.own.sessions.artifacts(flow(&parts)?)))
-}
-
-async fn artifacts_of_node(
-    State(contract): Shared,
-    Path(node): Path<String>,
-    parts: Parts,
-) -> Result<Response, Refusal> {
-    let node = fields::node(&node.into()).unwrap_or_default();
-    let mut artifacts = contract.own.sessions.artifacts(flow(&parts)?);
-    artifacts.retain(|_, artifact| fields::node(&artifact["node_id"]).as_ref() == Some(&node));
-    Ok(ok(&artifacts))
-}
-
-/// Ends flows: their interpreters go, and with them all memory.
-async fn clear(State(contract): Shared, parts: Parts) -> Result<Response, Refusal> {
-    let flow = flow(&parts)?;
-    contract.own.displays.clear(flow);
-    for (key, session) in contract.own.sessions.all() {
-        if matches!((&key, flow), (Key::Flow(id), Some(flow)) if *id != flow) || !matches!(key, Key::Flow(_)) {
-            continue;
-        }
-        if session.is_idle() {
-            contract.own.sessions.end(&key).await;
-        } else {
-            // What runs is let to its end.
-            for op in ["clear_artifacts", "clear_namespace"] {
-                session.ask(json!({ "op": op })).await.map_err(unavailable)?;
-            }
-        }
-    }
-    Ok(ok(&json!({"status": "cleared"})))
-}
-
-async fn clear_namespace(State(contract): Shared, parts: Parts) -> Result<Response, Refusal> {
-    let flow = flow_needed(&parts)?;
-    if let Some(session) = contract.own.sessions.find(&Key::Flow(flow)) {
-        session.ask(json!({"op": "clear_namespace"})).await.map_err(unavailable)?;
-    }
-    Ok(ok(&json!({"status": "cleared", "flow_id": flow})))
-}
-
-async fn clear_node_artifacts(State(contract): Shared, request: Request) -> Result<Response, Refusal> {
-    let (_, body) = contract.read(request).await?;
-    let mut fields = Fields::parse(&body)?;
-    let nodes = fields.nodes("node_ids");
-    let flow = fields.integer("flow_id", None, true);
-    fields.finish(())?;
-    let mut removed = Vec::new();
-    for (key, session) in contract.own.sessions.all() {
-        let is_asked = matches!(key, Key::Flow(id) if flow.is_none_or(|flow| flow == id));
-        if is_asked && session.has_artifacts() {
-            let question = json!({"op": "clear_node_artifacts", "node_ids": nodes});
-            let told = session.ask(question).await.map_err(unavailable)?;
-            removed.extend(told["removed"].as_array().into_iter().flatten().cloned());
-        }
-    }
-    removed.sort_by(|one, other| one.as_str().cmp(&other.as_str()));
-    Ok(ok(&json!({"status": "cleared", "removed": removed})))
-}
-
-fn unavailable(reason: String) -> Refusal {
-    Refusal { status: http::StatusCode::SERVICE_UNAVAILABLE, detail: reason.into() }
-}
-
-async fn display_outputs(State(contract): Shared, parts: Parts) -> Result<Response, Refusal> {
-    let flow = flow_needed(&parts)?;
-    let Some(node) = query(&parts, "node_id") else {
-        return Err(fields::number("query", "node_id", None).err().unwrap_or_else(|| Refusal::not_found("Not Found")));
-    };
-    let node = fields::node(&node.into()).unwrap_or_default();
-    Ok(ok(&contract.own.displays.get(flow, &node)))
-}
-
-/// Interrupts what runs: in one flow, or in all.
-async fn interrupt(State(contract): Shared, parts: Parts) -> Result<Response, Refusal> {
-    let was_running = match flow(&parts)? {
-        Some(flow) => contract.own.sessions.find(&Key::Flow(flow)).is_some_and(|session| session.interrupt()),
-        None => contract.own.sessions.interrupt(),
-    };
-    Ok(ok(&interrupted(was_running)))
-}
-
-async fn read_memory() -> Response {
-    ok(&memory::read())
 }

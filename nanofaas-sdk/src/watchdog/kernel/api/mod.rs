@@ -1,7 +1,7 @@
 //! The contracts of two other services, as platforms of kernel mode.
 //!
 //! Both run code as an invocation of the core, with its limits, metrics and log; what differs is how
-//! a request and its answer look. Their errors are those of FastAPI, which both services are made with.
+//! a request and its answer look. Their errors are those of `FastAPI`, which both services are made with.
 
 mod displays;
 mod events;
@@ -14,14 +14,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::request::Parts;
-use http::{HeaderMap, StatusCode};
+use http::{Method, StatusCode};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -30,6 +29,7 @@ use super::output::{Report, Truncated};
 use super::sessions::Sessions;
 use super::settings::Api;
 use super::task::Task;
+use crate::executor::BoxFuture;
 use crate::invocation::{Answer, Invocation};
 use crate::protocol::{Code, Failure, RequestBody};
 use crate::server::{Platform, Server};
@@ -48,11 +48,11 @@ pub(super) fn platform(sessions: &Arc<Sessions>) -> Option<Arc<dyn Platform>> {
     }
 }
 
-/// What all routes of a contract get.
-#[derive(Clone)]
-struct Contract<T> {
-    server: Server,
-    own: T,
+/// A request to a contract, read.
+struct Asked<'a> {
+    server: &'a Server,
+    parts: Parts,
+    body: Bytes,
 }
 
 /// An answer that is none of the expected ones: its status, and what `detail` says.
@@ -60,23 +60,33 @@ struct Contract<T> {
 struct Refusal {
     status: StatusCode,
     detail: Value,
+    /// The method that the path takes.
+    allowed: Option<Method>,
 }
 
 impl Refusal {
+    fn wrong_method(allowed: &Method) -> Self {
+        Self {
+            status: StatusCode::METHOD_NOT_ALLOWED,
+            detail: "Method Not Allowed".into(),
+            allowed: Some(allowed.clone()),
+        }
+    }
+
     fn not_found(what: &str) -> Self {
-        Self { status: StatusCode::NOT_FOUND, detail: what.into() }
+        Self { status: StatusCode::NOT_FOUND, detail: what.into(), allowed: None }
     }
 
     /// The request is not as it should be.
     fn unprocessable(mistakes: Vec<Value>) -> Self {
-        Self { status: StatusCode::UNPROCESSABLE_ENTITY, detail: mistakes.into() }
+        Self { status: StatusCode::UNPROCESSABLE_ENTITY, detail: mistakes.into(), allowed: None }
     }
 }
 
 impl From<Failure> for Refusal {
     fn from(failure: Failure) -> Self {
         let status = StatusCode::from_u16(failure.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self { status, detail: failure.message.into() }
+        Self { status, detail: failure.message.into(), allowed: None }
     }
 }
 
@@ -85,6 +95,9 @@ impl IntoResponse for Refusal {
         let mut response = answer(self.status, &json!({ "detail": self.detail }));
         if matches!(self.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if let Some(allowed) = self.allowed.and_then(|method| HeaderValue::from_str(method.as_str()).ok()) {
+            response.headers_mut().insert(ALLOW, allowed);
         }
         response
     }
@@ -102,30 +115,26 @@ fn ok(body: &impl Serialize) -> Response {
     answer(StatusCode::OK, body)
 }
 
-/// What is not one of the contract's routes.
-fn with_fallbacks(router: Router) -> Router {
-    router.fallback(|| async { Refusal::not_found("Not Found") }).method_not_allowed_fallback(|| async {
-        Refusal { status: StatusCode::METHOD_NOT_ALLOWED, detail: "Method Not Allowed".into() }
-    })
-}
-
-impl<T: Clone + Send + Sync + 'static> Contract<T> {
-    /// A request's body, within its limits.
-    async fn read(&self, request: Request) -> Result<(Parts, Bytes), Refusal> {
+impl<'a> Asked<'a> {
+    /// Reads a request within its limits.
+    async fn read(server: &'a Server, request: Request) -> Result<Self, Refusal> {
         let (parts, body) = request.into_parts();
-        let bytes = self.server.read_body(&parts.headers, body).await?;
-        Ok((parts, bytes))
+        let body = server.read_body(&parts.headers, body).await?;
+        Ok(Self { server, parts, body })
+    }
+
+    /// Whether the path is there, and takes this method.
+    fn check(&self, allowed: Option<Method>) -> Result<(), Refusal> {
+        let allowed = allowed.ok_or_else(|| Refusal::not_found("Not Found"))?;
+        let method = if self.parts.method == Method::HEAD { &Method::GET } else { &self.parts.method };
+        if *method == allowed { Ok(()) } else { Err(Refusal::wrong_method(&allowed)) }
     }
 
     /// Executes code as an invocation.
-    fn run(
-        &self,
-        headers: &HeaderMap,
-        task: &Arc<Task>,
-    ) -> impl Future<Output = Result<Report, Failure>> + Send + use<T> {
-        let caller = self.server.caller(headers);
+    fn run(&self, task: &Arc<Task>) -> BoxFuture<'static, Result<Report, Failure>> {
+        let caller = self.server.caller(&self.parts.headers);
         let (runtime, task) = (Arc::clone(&self.server.runtime), Arc::clone(task));
-        async move {
+        Box::pin(async move {
             let mut caller = caller?;
             caller.execution_id.get_or_insert_with(execution_id);
             let mut invocation = Invocation::new(caller, RequestBody::default(), None);
@@ -137,27 +146,26 @@ impl<T: Clone + Send + Sync + 'static> Contract<T> {
                     task.take_report().ok_or_else(|| Failure::new(Code::Function, "the execution has left no report"))
                 }
             }
-        }
+        })
     }
 
     /// Executes code and answers once it has ended, or as it happens where that is asked for.
     async fn execute<A: Told>(
         &self,
-        parts: &Parts,
         mut task: Task,
         tell: impl FnOnce(Report) -> A + Send + 'static,
     ) -> Result<Response, Refusal> {
-        let Some(form) = Form::asked_for(parts) else {
-            let report = self.run(&parts.headers, &Arc::new(task)).await?;
+        let Some(form) = Form::asked_for(&self.parts) else {
+            let report = self.run(&Arc::new(task)).await?;
             return Ok(ok(&tell(report)));
         };
         let (listener, mut outputs) = mpsc::unbounded_channel();
         task.listener = Some(listener);
-        let mut run = Box::pin(self.run(&parts.headers, &Arc::new(task)));
-        let ended = tokio::select! {
-            ended = &mut run => Some(ended?),
-            // It has its place in the queue.
-            _ = outputs.recv() => None,
+        let mut run = self.run(&Arc::new(task));
+        let (ended, first) = tokio::select! {
+            ended = &mut run => (Some(ended?), None),
+            // It has its place in the queue: from here on it is not refused.
+            first = outputs.recv() => (None, first),
         };
         let end = async move {
             let ended = match ended {
@@ -169,7 +177,7 @@ impl<T: Clone + Send + Sync + 'static> Contract<T> {
                 Err(failure) => json!({"type": "end", "success": false, "detail": failure.message}),
             }
         };
-        Ok(Events::new(form, outputs, end).into_response())
+        Ok(Events::new(form, first, outputs, end).into_response())
     }
 }
 

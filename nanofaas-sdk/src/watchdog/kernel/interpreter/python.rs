@@ -25,6 +25,7 @@ const MODULES: &[(&str, &str)] = &[
     ("awaiting", include_str!("../python/awaiting.py")),
     ("cell", include_str!("../python/cell.py")),
     ("excerpt", include_str!("../python/excerpt.py")),
+    ("figures", include_str!("../python/figures.py")),
     ("flow_artifacts", include_str!("../python/flow_artifacts.py")),
     ("flow_context", include_str!("../python/flow_context.py")),
     ("flow_display", include_str!("../python/flow_display.py")),
@@ -34,11 +35,15 @@ const MODULES: &[(&str, &str)] = &[
     ("flow_shared", include_str!("../python/flow_shared.py")),
     ("flowfile", include_str!("../python/flowfile.py")),
     ("forks", include_str!("../python/forks.py")),
+    ("frames", include_str!("../python/frames.py")),
+    ("imports", include_str!("../python/imports.py")),
     ("interrupts", include_str!("../python/interrupts.py")),
     ("main", include_str!("../python/main.py")),
     ("payload", include_str!("../python/payload.py")),
     ("repair", include_str!("../python/repair.py")),
+    ("rich", include_str!("../python/rich.py")),
     ("sources", include_str!("../python/sources.py")),
+    ("startup", include_str!("../python/startup.py")),
     ("streams", include_str!("../python/streams.py")),
     ("threads", include_str!("../python/threads.py")),
     ("tracebacks", include_str!("../python/tracebacks.py")),
@@ -64,11 +69,20 @@ pub(in crate::watchdog::kernel) struct Python {
     /// A frame that waits until the pipes are empty.
     held: Option<Frame>,
     unsent: Bytes,
-    has_hung_up: bool,
-    is_given_up: bool,
-    has_exited: bool,
+    line: Line,
     /// A signal was sent that may not have been seen yet.
     may_be_interrupted: bool,
+}
+
+/// What can still be heard of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Line {
+    Open,
+    /// It has closed its end, and has not exited yet.
+    HungUp,
+    /// It is killed, and nothing is believed.
+    GivenUp,
+    Exited,
 }
 
 /// The command line that runs our program in `interpreter`.
@@ -113,9 +127,7 @@ impl Python {
             token: 0,
             held: None,
             unsent: Bytes::new(),
-            has_hung_up: false,
-            is_given_up: false,
-            has_exited: false,
+            line: Line::Open,
             may_be_interrupted: false,
         };
         let tail = Tail::default();
@@ -167,7 +179,11 @@ impl Python {
 
     /// Believes nothing any more, and kills it.
     pub(in crate::watchdog::kernel) fn give_up(&mut self) {
-        self.is_given_up = true;
+        if self.line != Line::Exited {
+            self.line = Line::GivenUp;
+        }
+        self.frames.buffer.clear();
+        self.held = None;
         self.kill();
     }
 
@@ -184,16 +200,13 @@ impl Python {
 
     async fn next_frame(&mut self) -> Heard {
         loop {
-            if self.held.is_some() || self.has_exited {
+            if self.held.is_some() || self.line == Line::Exited {
                 if let Some((stream, bytes)) = self.piped_now() {
                     return Heard::Piped(stream, bytes);
                 }
                 if let Some(frame) = self.held.take() {
                     return Heard::Frame(frame);
                 }
-            }
-            if self.is_given_up {
-                self.frames.buffer.clear();
             }
             match self.frames.take(self.token) {
                 Ok(Some(frame)) if frame.pipes_first => {
@@ -202,10 +215,10 @@ impl Python {
                 }
                 Ok(Some(frame)) => return Heard::Frame(frame),
                 Ok(None) => {}
-                Err(_) if self.has_exited => return Heard::Exited,
+                Err(_) if self.line == Line::Exited => return Heard::Exited,
                 Err(why) => return Heard::Broken(why),
             }
-            if self.has_exited {
+            if self.line == Line::Exited {
                 return Heard::Exited;
             }
             if let Some(heard) = self.wait().await {
@@ -216,8 +229,7 @@ impl Python {
 
     /// Waits until something happens; `None` where it may be a frame.
     async fn wait(&mut self) -> Option<Heard> {
-        let is_stalled = self.has_hung_up || self.frames.is_within_frame();
-        let is_stalled = is_stalled && !self.is_given_up;
+        let is_stalled = self.line == Line::HungUp || self.frames.is_within_frame();
         self.frames.buffer.reserve(PIECE);
         let (mut reader, mut writer) = self.socket.split();
         tokio::select! {
@@ -229,22 +241,34 @@ impl Python {
                 }
                 None
             }
-            read = reader.read_buf(&mut self.frames.buffer), if !self.has_hung_up => {
-                self.has_hung_up = !matches!(read, Ok(1..));
+            read = reader.read_buf(&mut self.frames.buffer), if self.line == Line::Open => {
+                if !matches!(read, Ok(1..)) {
+                    self.line = Line::HungUp;
+                }
                 None
             }
             bytes = self.stdout.read() => Some(Heard::Piped(Stream::Stdout, bytes)),
             bytes = self.stderr.read() => Some(Heard::Piped(Stream::Stderr, bytes)),
             () = self.process.exited() => {
                 // What it sent before is still there.
-                while matches!(self.socket.try_read_buf(&mut self.frames.buffer), Ok(1..)) {}
-                self.has_exited = true;
+                if self.line == Line::Open {
+                    self.read_now();
+                }
+                self.line = Line::Exited;
                 None
             }
             () = sleep(STALL), if is_stalled => {
                 let (closed, cut) = ("an end of its connection", "a frame that does not end");
-                Some(Heard::Broken(if self.has_hung_up { closed } else { cut }))
+                Some(Heard::Broken(if self.line == Line::HungUp { closed } else { cut }))
             }
+        }
+    }
+
+    /// Takes what has arrived, whatever the event loop knows of it.
+    fn read_now(&mut self) {
+        let mut piece = [0; 4096];
+        while let Ok(length @ 1..) = rustix::io::read(&self.socket, &mut piece) {
+            self.frames.buffer.extend_from_slice(&piece[..length]);
         }
     }
 
@@ -276,8 +300,8 @@ impl Python {
 
     /// Ends what is left of it; how it ended, in words.
     pub(in crate::watchdog::kernel) async fn end(self) -> String {
-        let Self { process, has_exited, .. } = self;
-        told(if has_exited { process.finish_all().await } else { process.kill().await })
+        let Self { process, line, .. } = self;
+        told(if line == Line::Exited { process.finish_all().await } else { process.kill().await })
     }
 }
 

@@ -7,12 +7,26 @@ from . import interrupts
 loop = None
 
 
-def run(coroutine):
+CO_COROUTINE = 0x80
+
+
+async def evaluate(codes, namespace):
+    # All of the cell, so that the parts without `await` see the running loop as well.
+    value = None
+    for code in codes:
+        value = eval(code, namespace)
+        if code.co_flags & CO_COROUTINE:
+            value = await value
+    return value
+
+
+def run(codes, namespace):
+    """The value of the last of the codes."""
     global loop
     if loop is None or loop.is_closed():
         loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    task = loop.create_task(coroutine)
+    task = loop.create_task(evaluate(codes, namespace))
     interrupted = []
 
     def cancel(frame):

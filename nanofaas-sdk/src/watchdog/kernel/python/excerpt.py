@@ -101,7 +101,7 @@ class Source:
         rendered = []
         for number in numbers:
             if number is None:
-                rendered.append("   (...)\n")
+                rendered.append("   (...)")
                 continue
             text = self.lines[number - 1][indent:][:LONGEST_LINE]
             if number == line:

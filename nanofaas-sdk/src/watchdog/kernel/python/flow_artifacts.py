@@ -9,6 +9,7 @@ in a process forked by another thread.
 """
 
 import sys
+import time
 
 from nanofaas_kernel.flow_context import current
 
@@ -100,17 +101,22 @@ def _checked(name):
 
 
 def _describe(name, obj, context):
-    from datetime import datetime, timezone
-
     return {
         "name": name,
         "type_name": _class_attribute(obj, "__name__"),
         "module": _class_attribute(obj, "__module__"),
         "node_id": context.node_id,
         "flow_id": context.flow_id,
-        "created_at": datetime.now(timezone.utc).isoformat(),
+        "created_at": _now(),
         "size_bytes": _size_bytes(obj),
     }
+
+
+def _now():
+    # Not by datetime: its import takes a lock, which a process forked meanwhile would wait for.
+    seconds, nanoseconds = divmod(time.time_ns(), 10**9)
+    date = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+    return f"{date}.{nanoseconds // 1000:06d}+00:00"
 
 
 def _class_attribute(obj, attribute):

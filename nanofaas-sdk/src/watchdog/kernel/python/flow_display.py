@@ -17,24 +17,31 @@ def display(obj, title=""):
     # Imported here: most nodes display nothing.
     from nanofaas_kernel import rich
 
-    mime, data = _representation(obj, rich.bundle)
-    rich.show_bundle({mime: data}, str(title))
+    # Nothing is left to show of an object that displays itself.
+    rich.show_bundle(_representation(obj, rich.bundle), str(title))
 
 
 def _representation(obj, bundle_of):
+    """{mime: data} with one item, or none if the object has displayed itself."""
     if isinstance(obj, str):
-        return ("text/html" if _is_html(obj) else "text/plain"), str(obj)
+        return {"text/html" if _is_html(obj) else "text/plain": str(obj)}
     png = _png(obj)
     if png:
-        return "image/png", png
+        return {"image/png": png}
+    # Before the bundle is asked for: plotly's figures display themselves then.
+    html = _plotly_html(obj)
+    if html:
+        return {"text/html": html}
     bundle = bundle_of(obj)
+    if not bundle:
+        return {}
     html = bundle.get("text/html") or _to_html(obj)
     if html:
-        return "text/html", html
+        return {"text/html": html}
     for mime in ("image/png", "image/svg+xml"):
         if mime in bundle:
-            return mime, bundle[mime]
-    return "text/plain", _text(obj, bundle)
+            return {mime: bundle[mime]}
+    return {"text/plain": _text(obj, bundle)}
 
 
 def _png(obj):
@@ -60,6 +67,10 @@ def _png(obj):
 
 def _save_figure(figure, file):
     figure.savefig(file, format="png", bbox_inches="tight")
+    # Figures that are still open at the end of the cell are shown then, this one a second time.
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot is not None:
+        pyplot.close(figure)
 
 
 def _save_image(image, file):
@@ -78,15 +89,17 @@ def _is_html(text):
     return re.search(_HTML, text, re.IGNORECASE) is not None
 
 
-def _to_html(obj):
-    """The HTML of figures that have no _repr_html_ (plotly's interface), or None."""
+def _plotly_html(obj):
+    if str(getattr(type(obj), "__module__", "")).partition(".")[0] != "plotly":
+        return None
+    # A fragment that loads the library from its CDN: 3 MB less for each figure.
+    return _to_html(obj, full_html=False, include_plotlyjs="cdn")
+
+
+def _to_html(obj, **options):
+    """What figures and charts that have no _repr_html_ offer; None of all else."""
     try:
-        convert = type(obj).to_html
-        if type(obj).__module__.partition(".")[0] == "plotly":
-            # A fragment that loads the library from its CDN: 3 MB less for each figure.
-            html = convert(obj, full_html=False, include_plotlyjs="cdn")
-        else:
-            html = convert(obj)
+        html = type(obj).to_html(obj, **options)
     except Exception:
         return None
     return html if isinstance(html, str) else None
@@ -96,5 +109,5 @@ def _text(obj, bundle):
     try:
         return str(obj)
     except Exception:
-        # rich knows what to say about a repr that fails.
-        return bundle.get("text/plain", "")
+        # Its repr, which did not fail.
+        return bundle["text/plain"]

@@ -95,9 +95,6 @@ class LazyFrames(list):
         return type(self._union)
 
     def __getattr__(self, name):
-        # Not there yet while an instance is being unpickled or copied.
-        if name == "_union":
-            raise AttributeError(name)
         return getattr(self._union, name)
 
     def __contains__(self, item):

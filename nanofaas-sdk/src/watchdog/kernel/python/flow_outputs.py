@@ -35,9 +35,7 @@ def publish_output(df, name="main"):
 
 
 def output_paths(folder):
-    """All parquet files of `folder`, sorted; none if there is no such folder."""
-    if not folder:
-        return []
+    """All parquet files of `folder`, sorted; none if `folder` is empty or absent."""
     try:
         with os.scandir(folder) as entries:
             return sorted(

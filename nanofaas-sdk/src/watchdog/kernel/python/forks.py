@@ -2,7 +2,7 @@
 
 import os
 
-from . import streams, wire
+from . import interrupts, streams, wire
 
 leave = os._exit
 
@@ -15,6 +15,7 @@ def install():
 def in_child():
     wire.leave_to_parent()
     streams.leave_to_parent()
+    interrupts.in_child()
 
 
 def flush_and_exit(status):
@@ -27,9 +28,16 @@ def flush_and_exit(status):
     leave(status)
 
 
-def child_is_done(success):
-    """A child that user code has forked came back out of its cell: it must not go on as a kernel."""
+def child_is_done(error):
+    """A child that user code has forked came out of its cell: it must not go on as a kernel."""
+    status = 0 if error is None else 1
     try:
+        if isinstance(error, SystemExit):
+            status = 0 if error.code is None else error.code if type(error.code) is int else 1
+        elif error is not None:
+            from . import tracebacks
+
+            streams.stderr.write("\n".join(tracebacks.entries(error)) + "\n")
         streams.flush()
     finally:
-        leave(0 if success else 1)
+        leave(status & 0xFF)

@@ -1,7 +1,9 @@
 """SIGINT is a KeyboardInterrupt of the running cell, and of nothing else.
 
 While code of this package runs on behalf of the cell (a print sends a frame), raising would break
-that work: the signal is delivered again a moment later. Between cells it is dropped.
+that work: it is left to checkpoint(), at the end of that work. As the signal may come between the
+checkpoint and the return to user code, it is delivered again a moment later. Between cells it is
+dropped.
 """
 
 import _signal
@@ -11,6 +13,7 @@ from time import sleep
 AGAIN_AFTER = 0.001
 
 armed = 0  # number of the running cell; 0: none runs
+pending = 0  # the cell that has an interrupt coming
 cells = 0
 redelivery = _thread.allocate_lock()
 main_thread = _thread.get_ident()
@@ -33,26 +36,40 @@ def arm():
 
 def disarm():
     # The lock: a signal that is about to be delivered again is sent before, so it finds no cell.
-    global armed, cancel
+    global armed, pending, cancel
     with redelivery:
-        armed = 0
+        armed = pending = 0
         cancel = None
 
 
 def on_signal(signum, frame):
+    global pending
     if not armed:
         return
     if frame is None or frame.f_builtins is ours:
-        start_thread(deliver_again, (armed,))
+        pending = armed
+        try:
+            start_thread(deliver_again, (armed,))
+        except RuntimeError:  # no memory for a thread: the checkpoint alone has to do
+            pass
     elif cancel is None or not cancel(frame):
+        pending = 0
         raise KeyboardInterrupt
 
 
 def deliver_again(cell):
     sleep(AGAIN_AFTER)
     with redelivery:
-        if armed == cell:
+        if armed == pending == cell:
             _signal.pthread_kill(main_thread, _signal.SIGINT)
+
+
+def checkpoint():
+    """Where our code returns to the user's. Raises what was left over meanwhile."""
+    global pending
+    if pending and _thread.get_ident() == main_thread:
+        pending = 0
+        raise KeyboardInterrupt
 
 
 def in_child():

@@ -1,9 +1,8 @@
 """Talks to the watchdog: hello, init, then one execution or question after the other."""
 
-import os
 import sys
 
-from . import cell, forks, interrupts, payload, repair, streams, threads, wire
+from . import cell, forks, imports, interrupts, payload, repair, streams, threads, wire
 
 flow_api = None
 finishing = None
@@ -15,6 +14,7 @@ def run():
     interrupts.install()
     forks.install()
     threads.attribute()
+    imports.install()
     cell.new_namespace()
     sys.argv = [""]
     version = "%d.%d.%d" % sys.version_info[:3]
@@ -59,11 +59,11 @@ def init(options):
 
 def execute(token, request):
     global finishing
-    flow = flow_api and request.get("flow")
     finishing = token
+    flow = request.get("flow") if flow_api else None
     repair.before_cell()
     streams.begin(token)
-    described = outcome = None
+    described = outcome = error = None
     interrupts.arm()
     try:
         if flow_api:
@@ -71,17 +71,15 @@ def execute(token, request):
         if flow:
             flow_api.begin(flow)
         error = cell.run(request["code"], request["count"], request["auto_display"])
+        repair.after_cell()
+        if wire.forked:
+            forks.child_is_done(error)
         described = cell.close(error)
         if flow:
             outcome = flow_api.end(described is None)
     except BaseException as late:
         repair.after_cell()
-        error = late
-        described = described or {
-            "name": type(late).__name__,
-            "value": "",
-            "traceback": [],
-        }
+        described = described or cell.bare(late)
     interrupts.disarm()
     error = None
     finish(token, described, outcome)
@@ -89,8 +87,6 @@ def execute(token, request):
 
 def finish(token, error, flow):
     global finishing
-    if wire.forked:
-        forks.child_is_done(error is None)
     with wire.lock:
         streams.end()
         if error is not None:
@@ -131,8 +127,8 @@ def recover(error):
         text = "%r while handling %r" % (type(again), type(error))
     wire.send("l", 0, text.encode("utf-8", "replace") + b"\n")
     if wire.forked:
-        os._exit(1)
+        forks.leave(1)
     token, finishing = finishing, None
     if token is not None:
         interrupts.disarm()
-        finish(token, {"name": type(error).__name__, "value": "", "traceback": []}, None)
+        finish(token, cell.bare(error), None)

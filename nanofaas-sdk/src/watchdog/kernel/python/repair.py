@@ -10,14 +10,16 @@ LEAST_RECURSION = sys.getrecursionlimit()
 saved_builtins = dict(vars(builtins))
 saved_modules = {}
 hooks = sys.displayhook, sys.excepthook
-finder = sys.meta_path[0]
+modules = sys.modules
+finders = []
 main = None
 
 
 def remember():
     """Call when start-up is through: these modules must be there for the rest of the process."""
-    saved_modules.update(sys.modules)
+    saved_modules.update(modules)
     del saved_modules["__main__"]
+    finders[:] = sys.meta_path
 
 
 def before_cell():
@@ -41,13 +43,15 @@ def interpreter():
         sys.setprofile(None)
     if sys.getrecursionlimit() < LEAST_RECURSION:
         sys.setrecursionlimit(LEAST_RECURSION)
-    present = vars(builtins)
-    if not saved_builtins.keys() <= present.keys():
-        for name, value in saved_builtins.items():
+    put_back(saved_builtins, vars(builtins))
+    if sys.modules is not modules:
+        sys.modules = modules
+    put_back(saved_modules, modules)
+    if finders[0] not in sys.meta_path:
+        sys.meta_path[:0] = [finder for finder in finders if finder not in sys.meta_path]
+
+
+def put_back(saved, present):
+    if not saved.keys() <= present.keys():
+        for name, value in saved.items():
             present.setdefault(name, value)
-    modules = sys.modules
-    if not saved_modules.keys() <= modules.keys():
-        for name, module in saved_modules.items():
-            modules.setdefault(name, module)
-    if finder not in sys.meta_path:
-        sys.meta_path.insert(0, finder)

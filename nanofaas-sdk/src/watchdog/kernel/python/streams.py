@@ -9,7 +9,7 @@ import os
 import sys
 from _thread import get_ident
 
-from . import wire
+from . import interrupts, wire
 
 LARGE = 8192
 FRAME = 65536
@@ -126,10 +126,14 @@ class Bytes(io.RawIOBase):
 
     def write(self, data):
         write_bytes(self.kind, data)
+        if interrupts.pending:
+            interrupts.checkpoint()
         return memoryview(data).nbytes
 
     def flush(self):
         flush()
+        if interrupts.pending:
+            interrupts.checkpoint()
 
     def writable(self):
         return True
@@ -160,10 +164,14 @@ class Output(io.TextIOBase):
             text = str.__str__(text)
         if text:
             write(self.kind, text)
+        if interrupts.pending:
+            interrupts.checkpoint()
         return len(text)
 
     def flush(self):
         flush()
+        if interrupts.pending:
+            interrupts.checkpoint()
 
     def writable(self):
         return True

@@ -2,18 +2,15 @@
 
 import os
 
-from . import excerpt, sources
+from . import excerpt, frames, sources
 
 WIDTH = 75
-FIRST, LAST = 20, 20  # frames shown of a long traceback
 MOST_CAUSES = 10
 LONGEST_VALUE = 65536
 VARARGS, VARKEYWORDS = 4, 8
 
 CAUSE = "\nThe above exception was the direct cause of the following exception:\n"
 CONTEXT = "\nDuring handling of the above exception, another exception occurred:\n"
-
-ours = __builtins__
 
 
 def describe(error):
@@ -44,7 +41,7 @@ def value_of(error):
 
 def entries(error):
     files = {}
-    if isinstance(error, SyntaxError) and not frames_of(error):
+    if isinstance(error, SyntaxError) and not frames.of(error):
         return [syntax_error(error)]
     parts = one_error(error, files, 2)
     seen = {id(error)}
@@ -66,14 +63,12 @@ def one_error(error, files, context):
     name = name_of(error)
     title = "Traceback (most recent call last)"
     parts = [name + title.rjust(WIDTH - len(name))]
-    frames = frames_of(error)
-    left_out = len(frames) - FIRST - LAST
-    for number, (frame, line) in enumerate(frames):
-        if left_out > 0 and FIRST <= number < FIRST + left_out:
-            if number == FIRST:
-                parts.append("    [... skipping %d frames]\n" % left_out)
-            continue
-        parts.append(one_frame(frame, line, files, context))
+
+    def name_of_code(code, line):
+        return qualified_name(code, files.get(code.co_filename), line)
+
+    for item in frames.shorten(frames.of(error), name_of_code):
+        parts.append(item if type(item) is str else one_frame(*item, files, context))
     if isinstance(error, SyntaxError):
         parts.append(syntax_error(error))
     else:
@@ -82,24 +77,6 @@ def one_error(error, files, context):
     if type(getattr(error, "exceptions", None)) is tuple:
         parts.append(members(error, ""))
     return parts
-
-
-def frames_of(error):
-    """(frame, line) of the user's frames: ours and the event loop's above the cell are not."""
-    frames = []
-    step = error.__traceback__
-    while step is not None:
-        frame = step.tb_frame
-        if frame.f_builtins is not ours:
-            frames.append((frame, step.tb_lineno))
-        step = step.tb_next
-    for number, (frame, _) in enumerate(frames):
-        if sources.find(frame.f_code.co_filename):
-            above = [f.f_globals.get("__name__", "") for f, _ in frames[:number]]
-            if all(str(name).startswith("asyncio.") for name in above):
-                return frames[number:]
-            break
-    return frames
 
 
 def one_frame(frame, line, files, context):
@@ -128,7 +105,7 @@ def place(filename, label, line):
 
 def qualified_name(code, source, line):
     name = getattr(code, "co_qualname", None)
-    if name is not None or source.tree is None:
+    if name is not None or source is None or source.tree is None:
         return name or code.co_name
     # Python 3.10 and older.
     path = []

@@ -134,7 +134,7 @@ impl Life {
                 let seconds = limit.as_secs_f64();
                 Some(Output::error("TimeoutError", format!("Execution timed out after {seconds} seconds")))
             }
-            (None, None) | (Some(Cause::Interrupted | Cause::Restart | Cause::End | Cause::Broken(_)), None) => None,
+            (None | Some(Cause::Interrupted | Cause::Restart | Cause::End | Cause::Broken(_)), None) => None,
             (Some(Cause::Restart), Some(_)) => Some(died("was restarted during the execution")),
             (Some(Cause::End), Some(_)) => Some(died("was ended during the execution")),
             (Some(Cause::Interrupted), Some(_)) => Some(died("did not end when it was interrupted, and was killed")),
