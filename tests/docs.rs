@@ -4,7 +4,7 @@
 //! In a `console` block a line that starts with `$ ` is a command, the lines after it are what it
 //! prints; `…` stands for anything, alone on a line for any lines. `cargo run -p NAME` without
 //! a command serves: it runs until the file's end on a free port, which takes the place of 8080. So does
-//! a watchdog that is started with `WARM=true`.
+//! a watchdog that is started with `WARM=true`, and kernel mode with the ports of its contracts.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -16,8 +16,12 @@ use nanofaas::{VARIABLES, watchdog};
 /// The command that runs this very test, which cannot run itself; CI runs it from the README.
 const ALL_TESTS: &str = "cargo test --workspace";
 
-/// The command that builds and runs the watchdog.
-const WATCHDOG: &str = "cargo run -p nanofaas-sdk --features watchdog";
+/// The commands that build and run the watchdog.
+const WATCHDOG: [&str; 2] =
+    ["cargo run -p nanofaas-sdk --features watchdog", "cargo run -p nanofaas-sdk --features kernel"];
+
+/// The ports of the documentation.
+const PORTS: [&str; 3] = ["8080", "8432", "9999"];
 
 #[test]
 fn the_commands_of_the_documentation_print_what_it_says() {
@@ -30,7 +34,7 @@ fn the_commands_of_the_documentation_print_what_it_says() {
         return;
     }
     let mut commands = 0;
-    for file in ["README.md", "docs/configuration.md", "docs/operation.md", "docs/watchdog.md", "CONTRIBUTING.md"] {
+    for file in ["README.md", "docs/configuration.md", "docs/operation.md", "docs/watchdog.md", "docs/kernel.md", "examples/kernel/README.md", "CONTRIBUTING.md"] {
         commands += run_file(file);
     }
     assert!(commands > 10, "only {commands} commands were found");
@@ -44,7 +48,11 @@ fn the_readme_and_ci_run_all_tests_with_the_same_command() {
 
 #[test]
 fn the_tables_of_variables_are_the_codes_own() {
-    for (page, variables) in [("docs/configuration.md", VARIABLES), ("docs/watchdog.md", watchdog::VARIABLES)] {
+    for (page, variables) in [
+        ("docs/configuration.md", VARIABLES),
+        ("docs/watchdog.md", watchdog::VARIABLES),
+        ("docs/kernel.md", watchdog::KERNEL_VARIABLES),
+    ] {
         let mut table = String::new();
         for variable in variables {
             let (name, default, unit, meaning) = (variable.name, variable.default, variable.unit, variable.meaning);
@@ -64,8 +72,10 @@ fn links_inside_the_documentation_lead_somewhere() {
         "docs/deploy.md",
         "docs/handlers.md",
         "docs/operation.md",
+        "docs/kernel.md",
         "docs/watchdog.md",
         "examples/README.md",
+        "examples/kernel/README.md",
         "examples/nanofaas-dev/README.md",
         "examples/polyglot/README.md",
     ] {
@@ -134,7 +144,7 @@ fn run_file(file: &str) -> usize {
             server = Some(Function::start(name, &[]));
             continue;
         }
-        if command.starts_with("WARM=true ") && expected.is_empty() {
+        if (command.starts_with("WARM=true ") || command.starts_with("EXECUTION_MODE=KERNEL ")) && expected.is_empty() {
             server = Some(start_watchdog(command));
             continue;
         }
@@ -155,7 +165,9 @@ fn run_file(file: &str) -> usize {
 fn start_watchdog(command: &str) -> Function {
     let program = binary("nanofaas-watchdog").display().to_string();
     let mut shell = Command::new("sh");
-    shell.arg("-c").arg(command.replace(WATCHDOG, &format!("exec {program}"))).current_dir(workspace());
+    let exec = format!("exec {program}");
+    let command = WATCHDOG.iter().fold(command.to_owned(), |command, run| command.replace(run, &exec));
+    shell.arg("-c").arg(command).current_dir(workspace());
     shell.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
     shell.env("WARM_PORT", "0").env("RUNTIME_URL", "http://127.0.0.1:0/invoke");
     let mut watchdog = Function::launch(shell);
@@ -181,7 +193,9 @@ fn run(command: &str, server: Option<&Function>) -> String {
     }
     // A port that nothing listens on, where no server was started.
     let port = server.map_or_else(free_port, |server| server.address().port());
-    let line = line.replace("localhost:8080", &format!("localhost:{port}")).replace("curl ", "curl -sS ");
+    let own = format!("localhost:{port}");
+    let line = PORTS.iter().fold(line, |line, port| line.replace(&format!("localhost:{port}"), &own));
+    let line = line.replace("curl ", "curl -sS ");
     let mut shell = Command::new("sh");
     shell.arg("-c").arg(format!("{line} 2>&1")).current_dir(workspace());
     shell.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("PORT", port.to_string());

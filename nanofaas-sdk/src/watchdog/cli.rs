@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use super::command_line::CommandLine;
-use super::{VARIABLES, Watchdog, init};
+use super::variables::TABLES;
+use super::{Watchdog, init};
 use crate::cli::{USAGE, check_health, fail, print};
 use crate::config::Reader;
 
@@ -49,8 +50,8 @@ pub fn main() -> ExitCode {
 /// Asks the watchdog of this machine for its health.
 fn health() -> ExitCode {
     let get = |name: &str| std::env::var_os(name);
-    let mut reader = Reader::new(&get, &[VARIABLES]);
-    let port = reader.number("WARM_PORT", 0..=u16::MAX);
+    let mut reader = Reader::new(&get, TABLES);
+    let port = super::config::port(&mut reader);
     match reader.finish(port) {
         Ok(port) => check_health(port),
         Err(error) => fail(USAGE, &error.to_string()),
@@ -70,7 +71,14 @@ Usage:
 Environment:
 "
     .to_owned();
-    for variable in VARIABLES.iter().chain(crate::VARIABLES.iter().filter(|variable| is_read(variable.name))) {
+    let all = TABLES.iter().flat_map(|table| table.iter());
+    // A variable that several tables have is told where it is read.
+    let mut told = Vec::new();
+    for variable in all.filter(|variable| is_read(variable.name)) {
+        if told.contains(&variable.name) {
+            continue;
+        }
+        told.push(variable.name);
         let default = match (variable.default, variable.unit) {
             ("", _) => String::new(),
             (default, "ms" | "bytes") => format!(" [{default} {}]", variable.unit),
@@ -82,10 +90,9 @@ Environment:
     text
 }
 
-/// Whether the watchdog reads a variable of functions, and as they do.
+/// Whether the watchdog reads a variable of functions.
 fn is_read(name: &str) -> bool {
-    let is_own = VARIABLES.iter().any(|variable| variable.name == name);
-    !is_own && !["PORT", "FUNCTION_HANDLER", "NANOFAAS_WORKER_THREADS"].contains(&name)
+    !["PORT", "FUNCTION_HANDLER", "NANOFAAS_WORKER_THREADS"].contains(&name)
 }
 
 impl Watchdog {

@@ -4,14 +4,14 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::VARIABLES;
 use super::child::{self, Child};
 use super::command_line::CommandLine;
 use super::file::FilePaths;
 use super::http::Address;
 use super::stdio::Exchange;
+use super::variables::TABLES;
 use super::warm::Rules;
-use crate::config::{self, Config, ConfigError, Reader};
+use crate::config::{Config, ConfigError, Reader};
 use crate::protocol::check_json;
 
 /// What the environment asks for.
@@ -70,7 +70,7 @@ impl Settings {
         get: &dyn Fn(&str) -> Option<OsString>,
         command: Option<CommandLine>,
     ) -> Result<Self, ConfigError> {
-        let mut reader = Reader::new(get, &[VARIABLES, config::VARIABLES]);
+        let mut reader = Reader::new(get, TABLES);
         let mode = mode(&mut reader);
         // Who wrote something there did not mean one call.
         let is_asked = reader.flag("WARM").unwrap_or(true);
@@ -132,6 +132,16 @@ fn calls(reader: &mut Reader<'_>, config: &mut Config, is_warm: bool) {
     } else {
         one_shot(reader, config);
     }
+}
+
+/// Where a watchdog of this environment listens.
+pub(super) fn port(reader: &mut Reader<'_>) -> u16 {
+    #[cfg(feature = "kernel")]
+    if mode(reader) == Mode::Kernel {
+        let api = super::kernel::Api::read(reader);
+        return super::kernel::port(reader, api).0;
+    }
+    reader.number("WARM_PORT", 0..=u16::MAX)
 }
 
 fn mode(reader: &mut Reader<'_>) -> Mode {

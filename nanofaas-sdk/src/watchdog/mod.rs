@@ -24,6 +24,8 @@ use crate::telemetry;
 pub use child::Child;
 pub use cli::main;
 use config::Settings;
+#[cfg(feature = "kernel")]
+pub use variables::KERNEL_VARIABLES;
 pub use variables::VARIABLES;
 
 /// A whole watchdog: a child, its supervision, and the server in front of it.

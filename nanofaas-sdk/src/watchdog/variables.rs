@@ -72,45 +72,53 @@ pub const VARIABLES: &[Variable] = &[
         "ms",
         "how often an idle HTTP child is asked for its health; 0 is never",
     ),
+];
+
+/// The variables of `EXECUTION_MODE=KERNEL`, beside [`VARIABLES`].
+#[cfg(feature = "kernel")]
+pub const KERNEL_VARIABLES: &[Variable] = &[
     variable(
         "KERNEL_API",
         "executor",
         "",
-        "KERNEL: whose requests are answered beside `/invoke`: `executor` (port 8432), `flowfile` (port 9999) or `none`",
+        "whose requests are answered beside `/invoke`: `executor` (port 8432), `flowfile` (port 9999) or `none`",
     ),
-    variable(
-        "EXECUTION_TIMEOUT",
-        "",
-        "s",
-        "KERNEL: how long code may run; 3 with `executor`, else without limit, as 0 is",
-    ),
+    variable("EXECUTION_TIMEOUT", "", "s", "how long code may run; 3 with `executor`, else without limit, as 0 is"),
     variable(
         "WORKSPACE_FOLDER",
         "/code",
         "path",
-        "KERNEL, `executor`: its `*.py` run before the first call and after each restart",
+        "`executor`: its `*.py` run before the first call and after each restart",
     ),
-    variable("KERNEL_SESSIONS", "1", "sessions", "KERNEL, `executor`: how many there are, from 0 on"),
+    variable("KERNEL_SESSIONS", "1", "sessions", "`executor`: how many there are, from 0 on"),
     variable(
         "KERNEL_MAX_SESSIONS",
         "20",
         "sessions",
-        "KERNEL: flows and named sessions that are kept; the one unused for longest goes",
+        "flows and named sessions that are kept; the one unused for longest goes",
     ),
     variable(
         "KERNEL_SESSION_IDLE_TIMEOUT_MS",
         "0",
         "ms",
-        "KERNEL: how long without a call before a session and its state end; 0 is never",
+        "how long without a call before a session and its state end; 0 is never",
     ),
-    variable("KERNEL_SPARE", "", "processes", "KERNEL: interpreters that are started ahead; 0 with `executor`, else 1"),
-    variable("KERNEL_QUEUE", "64", "calls", "KERNEL: how many wait for their turn in one session, before 429"),
+    variable("KERNEL_SPARE", "", "processes", "interpreters that are started ahead; 0 with `executor`, else 1"),
+    variable("KERNEL_QUEUE", "64", "calls", "how many wait for their turn in one session, before 429"),
     variable(
         "KERNEL_OUTPUT_LIMIT_BYTES",
         "10485760",
         "bytes",
-        "KERNEL: of stdout, stderr and what is shown, each, per call; the rest is discarded and said so",
+        "of stdout, stderr and what is shown, each, per call; the rest is discarded and said so",
     ),
-    variable("KERNEL_MEMORY_LIMIT_BYTES", "0", "bytes", "KERNEL: address space of a session's process; 0 is any"),
-    variable("KERNEL_PACKAGES", "", "list", "KERNEL: what pip installs before the first interpreter starts"),
+    variable("KERNEL_MEMORY_LIMIT_BYTES", "0", "bytes", "address space of a session's process; 0 is any"),
+    variable("KERNEL_PACKAGES", "", "list", "what pip installs before the first interpreter starts"),
+];
+
+/// Where the watchdog's defaults stand; the first table that has a variable counts.
+pub(crate) const TABLES: &[&[Variable]] = &[
+    VARIABLES,
+    #[cfg(feature = "kernel")]
+    KERNEL_VARIABLES,
+    crate::VARIABLES,
 ];

@@ -29,7 +29,7 @@ use crate::server::Platform;
 use crate::start_error::StartError;
 use session::Turn;
 use sessions::{NoSession, Sessions};
-pub(crate) use settings::Settings;
+pub(crate) use settings::{Api, Settings, port};
 use task::{Heard, Task};
 
 /// Executes the code of calls.

@@ -10,6 +10,7 @@ use super::interpreter::{Launcher, command};
 use super::session::Rules;
 use crate::config::{Config, Reader};
 use crate::watchdog::command_line::CommandLine;
+use crate::watchdog::variables::TABLES;
 
 /// Whose requests are answered beside `/invoke`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,12 +29,19 @@ impl Api {
         }
     }
 
+    /// Where the service of that name listens.
     const fn port(self) -> u16 {
         match self {
             Self::Executor => 8432,
             Self::Flowfile => 9999,
             Self::None => 8080,
         }
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Self {
+        let apis = [Self::Executor, Self::Flowfile, Self::None];
+        let find = |text: &str| apis.into_iter().find(|api| api.as_str().eq_ignore_ascii_case(text));
+        reader.parse("KERNEL_API", "expected executor, flowfile or none", find).unwrap_or(Self::Executor)
     }
 }
 
@@ -63,15 +71,13 @@ impl Settings {
     /// Kernel mode with `interpreter` and all defaults, for `/invoke` alone.
     pub(crate) fn plain(interpreter: CommandLine) -> Self {
         let nothing = |_: &str| None;
-        let mut reader = Reader::new(&nothing, &[crate::watchdog::VARIABLES, crate::VARIABLES]);
+        let mut reader = Reader::new(&nothing, TABLES);
         Self { api: Api::None, limit: None, sessions: 0, spare: 1, ..Self::read(&mut reader, Some(interpreter)) }
     }
 
     /// Reads it; mistakes are the reader's.
     pub(crate) fn read(reader: &mut Reader<'_>, interpreter: Option<CommandLine>) -> Self {
-        let apis = [Api::Executor, Api::Flowfile, Api::None];
-        let find = |text: &str| apis.into_iter().find(|api| api.as_str().eq_ignore_ascii_case(text));
-        let api = reader.parse("KERNEL_API", "expected executor, flowfile or none", find).unwrap_or(Api::Executor);
+        let api = Api::read(reader);
         let is_executor = api == Api::Executor;
         let interpreter = interpreter.or_else(|| CommandLine::from_words(["python3".into()]));
         let interpreter = interpreter.unwrap_or_else(|| unreachable!("there is a word"));
@@ -106,13 +112,7 @@ impl Settings {
 
     /// What kernel mode changes in the configuration that all executors share.
     pub(crate) fn adjust(&self, reader: &mut Reader<'_>, config: &mut Config) {
-        if reader.text("WARM_PORT").is_none() {
-            config.port = self.api.port();
-            if reader.text("PORT").is_some() {
-                config.port = reader.number("PORT", 0..=u16::MAX);
-                config.port_variable = "PORT";
-            }
-        }
+        (config.port, config.port_variable) = port(reader, self.api);
         if reader.text("NANOFAAS_MAX_CONCURRENT_HANDLERS").is_none() {
             config.max_concurrent_handlers = 32;
         }
@@ -137,6 +137,16 @@ impl Settings {
             idle: self.idle,
         }
     }
+}
+
+/// Where kernel mode listens, and the variable that says so. No child needs `PORT` here.
+pub(crate) fn port(reader: &mut Reader<'_>, api: Api) -> (u16, &'static str) {
+    for name in ["WARM_PORT", "PORT"] {
+        if reader.text(name).is_some() {
+            return (reader.number(name, 0..=u16::MAX), name);
+        }
+    }
+    (api.port(), "WARM_PORT")
 }
 
 /// `EXECUTION_TIMEOUT`; 0 is none.

@@ -8,7 +8,7 @@ from . import interrupts, payload, repair, sources, streams, wire
 ONLY_AST = 0x400
 TOP_LEVEL_AWAIT = 0x2000
 CO_COROUTINE = 0x80
-FUTURES = 0x1FF0000
+FUTURES = 0x1FE0000
 
 PLAIN = {int, float, bool, str, bytes, complex}
 
@@ -53,6 +53,7 @@ def run(source, count, auto_display):
             body, last = compile_cell(source, filename, auto_display)
         except IndentationError:
             source = without_indent(source)
+            sources.begin(filename, count, source)
             body, last = compile_cell(source, filename, auto_display)
         show(evaluate(body, last))
     except BaseException as error:
@@ -93,7 +94,7 @@ def is_suppressed(source, statement):
     """Whether a semicolon follows the last expression."""
     if ";" not in source:
         return False
-    lines = source.splitlines()[statement.end_lineno - 1 :]
+    lines = sources.lines_of(source)[statement.end_lineno - 1 :]
     lines[0] = lines[0].encode("utf-8", "surrogatepass")[statement.end_col_offset :].decode()
     return "".join(lines).lstrip(" \t\f\\)").startswith(";")
 
@@ -131,7 +132,8 @@ def close(error):
     try:
         flush_others()
     except BaseException as raised:
-        error = error or raised
+        if error is None:
+            error = raised
     if error is None:
         return None
     try:

@@ -30,7 +30,7 @@ class Source:
 
             linecache.checkcache(filename)
             text = "".join(linecache.getlines(filename, module_globals))
-        self.lines = text.splitlines()
+        self.lines = sources.lines_of(text)
         if not text or len(text) > LONGEST_SOURCE:
             return
         try:

@@ -44,7 +44,9 @@ def init(options):
     if options.get("memory_limit"):
         import resource
 
-        limit = options["memory_limit"]
+        limit, hard = options["memory_limit"], resource.getrlimit(resource.RLIMIT_AS)[1]
+        if hard != resource.RLIM_INFINITY:
+            limit = min(limit, hard)
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     if options.get("api") == "flowfile":
         from . import flowfile as flow_api
@@ -111,7 +113,11 @@ def ask(question):
         if flow_api:
             flow_api.install(cell.namespace)
     elif flow_api:
-        answer.update(flow_api.ask(question))
+        try:
+            answer.update(flow_api.ask(question))
+        except BaseException as error:
+            # The host waits for an answer.
+            recover(error)
     return answer
 
 

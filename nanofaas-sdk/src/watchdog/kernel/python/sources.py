@@ -58,6 +58,12 @@ def forget(filename):
         linecache.cache.pop(filename, None)
 
 
+def lines_of(text):
+    """Lines as Python counts them; str.splitlines() also splits at form feeds and the like."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return lines if lines[-1] else lines[:-1]
+
+
 def find(filename):
     """(label, source) of a cell, or None."""
     return labels.get(filename)
@@ -65,10 +71,13 @@ def find(filename):
 
 def enter(linecache, filename, source):
     # No modification time: checkcache() leaves the entry alone.
-    linecache.cache[filename] = len(source), None, source.splitlines(True), filename
+    lines = [line + "\n" for line in lines_of(source)]
+    linecache.cache[filename] = len(source), None, lines, filename
 
 
 def fill(linecache):
     """linecache was imported just now: user code may want inspect.getsource or print_exc."""
+    # Python 3.13 enters the bootstrap there; every exec() of a string would show its lines.
+    linecache.cache.pop("<string>", None)
     for filename, (_, source) in labels.items():
         enter(linecache, filename, source)

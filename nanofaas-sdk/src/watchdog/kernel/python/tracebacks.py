@@ -28,6 +28,8 @@ def name_of(error):
 
 def value_of(error):
     try:
+        if isinstance(error, SystemExit) and error.code is None:
+            return ""
         text = str.__str__(str(error))
     except (KeyboardInterrupt, MemoryError):
         raise
@@ -135,7 +137,7 @@ def syntax_error(error):
     if line is not None:
         parts.append("  " + place(filename, cell and cell[0], line) + "\n")
     if cell and line is not None:
-        lines = cell[1].splitlines()
+        lines = sources.lines_of(cell[1])
         text = lines[line - 1] if 0 < line <= len(lines) else text
     if isinstance(text, str):
         indent = len(text) - len(text.lstrip())

@@ -66,8 +66,9 @@ def unread_output():
 def lost(what, error):
     """Without the socket nobody can be told anything: the reason goes to fd 2."""
     text = "kernel: fd 3, the connection to the watchdog, was lost: %s: %s\n" % (what, error)
+    stderr = [own for fd, own, _ in pipes if fd == 2] or [2]
     try:
-        os.write(pipes[-1][1] if pipes else 2, text.encode("utf-8", "replace"))
+        os.write(stderr[0], text.encode("utf-8", "replace"))
     finally:
         os._exit(1)
 
