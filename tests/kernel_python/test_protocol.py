@@ -137,12 +137,18 @@ class SignalHandlersOfUserCode(KernelTest):
         answer = child.run(
             "import signal\n"
             "class Alarm(Exception): pass\n"
-            "def ring(*_): raise Alarm\n"
+            "def ring(*_):\n"
+            "    global on\n"
+            "    if on:\n"
+            "        on = False\n"
+            "        raise Alarm\n"
+            "on = False\n"
             "signal.signal(signal.SIGALRM, ring)\n"
             "rings = 0\n"
             "signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)\n"
             "while rings < 100:\n"
             "    try:\n"
+            "        on = True\n"
             "        while True: print('x' * 200000)\n"
             "    except Alarm:\n"
             "        rings += 1\n"
@@ -151,6 +157,20 @@ class SignalHandlersOfUserCode(KernelTest):
         self.assertIn("f", answer.kinds())
         self.assertEqual(set(answer.stdout), {"x", "\n"})
         self.assertEqual(child.run("rings >= 100").result, "True")
+
+    def test_one_that_raises_again_and_again_does_not_end_the_child(self):
+        self.child.run(
+            "import signal\n"
+            "def ring(*_): raise ValueError('again')\n"
+            "signal.signal(signal.SIGALRM, ring)\n"
+            "signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)"
+        )
+        for _ in range(20):
+            self.assertEqual(self.child.receive()[0], "l")
+        for _ in range(20):
+            self.assertEqual(self.child.run("1").kinds()[-1], "f")
+        self.child.run("signal.setitimer(signal.ITIMER_REAL, 0);")
+        self.assertEqual(self.child.run("2").kinds()[-1], "f")
 
     def test_one_that_raises_between_cells_is_logged(self):
         self.run_cell(

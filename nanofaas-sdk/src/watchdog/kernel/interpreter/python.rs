@@ -400,3 +400,22 @@ struct Ended {
     rich_truncated: bool,
     flow: Option<Box<RawValue>>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_module_of_the_program_is_part_of_it() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/watchdog/kernel/python");
+        let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+        let mut names: Vec<_> = files
+            .filter(|path| path.extension().is_some_and(|extension| extension == "py"))
+            .map(|path| path.file_stem().unwrap().to_string_lossy().into_owned())
+            .filter(|name| name != "bootstrap")
+            .collect();
+        names.sort_unstable();
+        let known: Vec<_> = MODULES.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, known);
+    }
+}

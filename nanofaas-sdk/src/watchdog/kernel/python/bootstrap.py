@@ -5,8 +5,12 @@ if sys.version_info < (3, 8):
     sys.exit("kernel mode needs Python 3.8 or newer, this is " + sys.version.split()[0])
 import _socket
 import builtins
+import gc
 import os
 from _frozen_importlib import ModuleSpec
+
+# Compiling the modules would start it many times, for nothing; main.run() starts it again.
+gc.disable()
 
 
 def take_socket():

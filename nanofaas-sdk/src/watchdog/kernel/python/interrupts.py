@@ -12,6 +12,9 @@ from time import sleep
 
 AGAIN_AFTER = 0.001
 
+OTHERS = set(_signal.valid_signals()) - {_signal.SIGINT}
+
+held = None  # the signal mask of user code, while others are held
 armed = 0  # number of the running cell; 0: none runs
 pending = 0  # the cell that has an interrupt coming
 cells = 0
@@ -40,6 +43,19 @@ def disarm():
     with redelivery:
         armed = pending = 0
         cancel = None
+
+
+def hold_others():
+    """Handlers of user code for other signals must not raise while a cell is being finished."""
+    global held
+    if held is None:
+        held = _signal.pthread_sigmask(_signal.SIG_BLOCK, OTHERS)
+
+
+def release_others():
+    global held
+    mask, held = held, None
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
 
 
 def on_signal(signum, frame):

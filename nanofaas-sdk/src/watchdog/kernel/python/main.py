@@ -1,5 +1,6 @@
 """Talks to the watchdog: hello, init, then one execution or question after the other."""
 
+import gc
 import sys
 
 from . import cell, forks, imports, interrupts, payload, repair, streams, threads, wire
@@ -18,7 +19,19 @@ def run():
     cell.new_namespace()
     sys.argv = [""]
     version = "%d.%d.%d" % sys.version_info[:3]
+    # What is there by now stays: no collection needs to look at it.
+    gc.freeze()
+    gc.enable()
     wire.send_json("h", 0, {"version": version})
+    while True:
+        try:
+            serve()
+        except BaseException:
+            # A handler of user code raised while recover() dealt with what another one raised.
+            continue
+
+
+def serve():
     while True:
         try:
             answer(*wire.receive())
@@ -73,6 +86,7 @@ def execute(token, request):
         if flow:
             flow_api.begin(flow)
         error = cell.run(request["code"], request["count"], request["auto_display"])
+        interrupts.hold_others()
         repair.after_cell()
         if wire.forked:
             forks.child_is_done(error)
@@ -82,9 +96,11 @@ def execute(token, request):
     except BaseException as late:
         repair.after_cell()
         described = described or cell.bare(late)
+    interrupts.hold_others()
     interrupts.disarm()
     error = None
     finish(token, described, outcome)
+    interrupts.release_others()
 
 
 def finish(token, error, flow):
@@ -138,3 +154,5 @@ def recover(error):
     if token is not None:
         interrupts.disarm()
         finish(token, cell.bare(error), None)
+    if interrupts.held is not None:
+        interrupts.release_others()
