@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A connection to a function.
 #[derive(Debug)]
 pub struct Connection {
-    stream: BufReader<TcpStream>,
+    pub(crate) stream: BufReader<TcpStream>,
 }
 
 /// An answer.
@@ -72,6 +72,22 @@ impl Connection {
     ///
     /// Where it is not HTTP, or does not come within 30 s.
     pub fn answer(&mut self) -> Option<Answer> {
+        let mut answer = self.answer_head()?;
+        // These two have no body, whatever their headers say (RFC 9110 section 6.4.1).
+        let bare = [204, 304].contains(&answer.status);
+        if let Some(length) = answer.header("content-length").filter(|_| !bare) {
+            answer.body = vec![0; length.parse().expect("a length")];
+            self.stream.read_exact(&mut answer.body).expect("a body");
+        }
+        Some(answer)
+    }
+
+    /// Reads an answer up to its body; `None` where the function closes the connection without one.
+    ///
+    /// # Panics
+    ///
+    /// Where it is not HTTP, or does not come within 30 s.
+    pub fn answer_head(&mut self) -> Option<Answer> {
         let mut line = String::new();
         if self.stream.read_line(&mut line).unwrap_or(0) == 0 {
             return None;
@@ -85,16 +101,9 @@ impl Connection {
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
         if status == 100 {
-            return self.answer();
+            return self.answer_head();
         }
-        let mut answer = Answer { status, headers, body: Vec::new() };
-        // These two have no body, whatever their headers say (RFC 9110 section 6.4.1).
-        let bare = [204, 304].contains(&status);
-        if let Some(length) = answer.header("content-length").filter(|_| !bare) {
-            answer.body = vec![0; length.parse().expect("a length")];
-            self.stream.read_exact(&mut answer.body).expect("a body");
-        }
-        Some(answer)
+        Some(Answer { status, headers, body: Vec::new() })
     }
 
     /// Says that nothing more will be sent, and still reads.
@@ -108,7 +117,12 @@ impl Connection {
 
     /// `POST /invoke` with this input, without waiting for the answer.
     pub fn begin(&mut self, headers: &[(&str, &str)], body: &str) {
-        let head = head("POST", "/invoke", headers, body.as_bytes());
+        self.begin_at("/invoke", headers, body);
+    }
+
+    /// `POST` with this body, without waiting for the answer.
+    pub fn begin_at(&mut self, path: &str, headers: &[(&str, &str)], body: &str) {
+        let head = head("POST", path, headers, body.as_bytes());
         self.send(&[head.as_bytes(), body.as_bytes()].concat());
     }
 

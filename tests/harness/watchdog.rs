@@ -75,6 +75,15 @@ impl Watchdog {
         Self { function: Function::launch(started), mark: format!("{MARK}={mark}"), behind }
     }
 
+    /// Starts one with these variables, `PATH` and nothing else, without waiting.
+    #[must_use]
+    pub fn with_variables(variables: &[(&str, &str)]) -> Self {
+        let mark = mark();
+        let mut command = Command::new(binary("nanofaas-watchdog"));
+        command.env_clear().envs(path()).env(MARK, &mark).envs(variables.iter().copied());
+        Self { function: Function::launch(command), mark: format!("{MARK}={mark}"), behind: Behind::Nothing }
+    }
+
     /// Starts a warm one as PID 1; `None`, with a printed reason, where the machine forbids it.
     #[must_use]
     pub fn as_init(mode: &str, command: &str, extra: &[(&str, &str)]) -> Option<Self> {

@@ -83,6 +83,24 @@ class Interrupts(KernelTest):
         self.assertEqual(answer.error["name"], "KeyboardInterrupt")
         self.assertEqual(answer.stdout.count("x"), 3000000)
 
+    def while_we_wait_for_the_host(self, code):
+        token = self.child.start("import sys\n" + code + "\nwhile True: pass")
+        self.child.finish(token, until="go")
+        self.child.wait_until_it_sleeps()
+        self.child.interrupt()
+        self.assertEqual(self.child.finish(token).error["name"], "KeyboardInterrupt")
+
+    def test_a_print_raises_it_at_its_end(self):
+        self.while_we_wait_for_the_host(
+            "sys.modules['nanofaas_kernel.interrupts'].start_thread = lambda *_: None\n"
+            "print('go')\nprint('x' * 3000000)"
+        )
+
+    def test_what_has_no_such_end_gets_it_again(self):
+        self.while_we_wait_for_the_host(
+            "print('go')\nsys.modules['nanofaas_kernel.streams'].write('o', 'x' * 3000000)"
+        )
+
     def test_ignored_by_user_code_it_works_in_the_next_cell(self):
         self.run_cell("import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN);")
         self.interrupted("print('go')\nwhile True: pass")
@@ -107,15 +125,27 @@ class Awaits(KernelTest):
         self.interrupted("import asyncio\nprint('go')\nawait asyncio.sleep(1000)")
         self.assertEqual(self.run_cell("await asyncio.sleep(0, 'alive')").result, "'alive'")
 
+    def test_it_is_told_at_the_await(self):
+        code = "print('go')\nimport asyncio\nawait asyncio.sleep(1000)"
+        token = self.child.start(code)
+        self.child.finish(token, until="go")
+        self.child.wait_until_it_sleeps()
+        self.child.interrupt()
+        error = self.child.finish(token).error
+        self.assertIn("----> 3 await asyncio.sleep(1000)\n", error["traceback"][1])
+
     def test_a_loop_in_a_coroutine_ends(self):
         self.interrupted("async def f():\n    print('go')\n    while True: pass\nawait f()")
         self.assertEqual(self.run_cell("import asyncio\nawait asyncio.sleep(0, 1)").result, "1")
 
-    def test_a_loop_in_a_task_ends_the_cell(self):
-        self.interrupted(
+    def test_a_loop_in_a_task_ends_the_cell_cleanly(self):
+        answer = self.interrupted(
             "import asyncio\nasync def f():\n    print('go')\n    while True: pass\n"
-            "t = asyncio.ensure_future(f())\nawait asyncio.sleep(1000)"
+            "t = asyncio.ensure_future(f())\n"
+            "try: await asyncio.sleep(1000)\n"
+            "finally: print('cleaned')"
         )
+        self.assertEqual(answer.stdout, "cleaned\n")
         self.assertEqual(self.run_cell("await asyncio.sleep(0, 1)").result, "1")
 
 

@@ -45,8 +45,10 @@ class Startup(KernelTest):
         self.assertEqual(self.run_cell("len([1])").result, "1")
 
     def test_one_that_forks(self):
-        self.begin(a="import os\npid = os.fork()\nif pid: os.waitpid(pid, 0)", b="x = 1")
-        self.assertEqual(self.run_cell("x").result, "1")
+        self.begin(
+            a="import os\npid = os.fork()\nif pid: status = os.waitpid(pid, 0)[1]", b="x = 1"
+        )
+        self.assertEqual(self.run_cell("x, status").result, "(1, 0)")
         self.assertTrue(self.child.idle())
 
     def test_other_files_are_ignored(self):

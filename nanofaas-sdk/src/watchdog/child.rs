@@ -106,10 +106,11 @@ impl Child {
 
     /// Whether it is kernel mode, which takes some signals itself.
     pub(super) fn is_kernel(&self) -> bool {
-        #[cfg(feature = "kernel")]
-        return matches!(self.mode, Mode::Kernel(_));
-        #[cfg(not(feature = "kernel"))]
-        return false;
+        match self.mode {
+            Mode::Http { .. } | Mode::PerCall(_) => false,
+            #[cfg(feature = "kernel")]
+            Mode::Kernel(_) => true,
+        }
     }
 
     pub(crate) fn into_executor(self) -> (Box<dyn Executor>, Option<Arc<dyn Platform>>) {

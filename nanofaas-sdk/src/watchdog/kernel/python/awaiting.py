@@ -10,13 +10,19 @@ loop = None
 CO_COROUTINE = 0x80
 
 
-async def evaluate(codes, namespace):
+async def evaluate(codes, namespace, interrupted):
     # All of the cell, so that the parts without `await` see the running loop as well.
     value = None
-    for code in codes:
-        value = eval(code, namespace)
-        if code.co_flags & CO_COROUTINE:
-            value = await value
+    try:
+        for code in codes:
+            value = eval(code, namespace)
+            if code.co_flags & CO_COROUTINE:
+                value = await value
+    except asyncio.CancelledError as error:
+        # Here the traceback still leads to the await; outside of the task it may not.
+        if interrupted:
+            raise KeyboardInterrupt().with_traceback(error.__traceback__) from None
+        raise
     return value
 
 
@@ -26,8 +32,8 @@ def run(codes, namespace):
     if loop is None or loop.is_closed():
         loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    task = loop.create_task(evaluate(codes, namespace))
     interrupted = []
+    task = loop.create_task(evaluate(codes, namespace, interrupted))
 
     def cancel(frame):
         """Whether the interrupt becomes a cancellation: while no code of the user runs."""
@@ -41,10 +47,6 @@ def run(codes, namespace):
     interrupts.cancel = cancel
     try:
         return loop.run_until_complete(task)
-    except asyncio.CancelledError as error:
-        if not interrupted:
-            raise
-        raise KeyboardInterrupt().with_traceback(error.__traceback__) from None
     except BaseException:
         if not task.done():
             task.cancel()

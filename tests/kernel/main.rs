@@ -1,0 +1,31 @@
+//! What the watchdog does as a kernel: code is executed, with state between calls, over real sockets.
+
+mod configuration;
+mod death;
+mod disconnect;
+mod executor_errors;
+mod executor_outputs;
+mod executor_requests;
+mod executor_restart;
+mod executor_sessions;
+mod executor_start_up;
+mod executor_state;
+mod executor_time_out;
+mod flowfile_artifact_lists;
+mod flowfile_artifacts;
+mod flowfile_data;
+mod flowfile_display;
+mod flowfile_execute;
+mod flowfile_flows;
+mod flowfile_log;
+mod flowfile_requests;
+mod hostile_frames;
+mod hostile_interpreter;
+mod hostile_processes;
+mod interrupt;
+mod invoke;
+mod load;
+mod output_limits;
+mod packages;
+mod stop;
+mod streaming;
