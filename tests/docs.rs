@@ -34,7 +34,15 @@ fn the_commands_of_the_documentation_print_what_it_says() {
         return;
     }
     let mut commands = 0;
-    for file in ["README.md", "docs/configuration.md", "docs/operation.md", "docs/watchdog.md", "docs/kernel.md", "examples/kernel/README.md", "CONTRIBUTING.md"] {
+    for file in [
+        "README.md",
+        "docs/configuration.md",
+        "docs/operation.md",
+        "docs/watchdog.md",
+        "docs/kernel.md",
+        "examples/kernel/README.md",
+        "CONTRIBUTING.md",
+    ] {
         commands += run_file(file);
     }
     assert!(commands > 10, "only {commands} commands were found");

@@ -104,7 +104,9 @@ class Interrupts(KernelTest):
     def test_ignored_by_user_code_it_works_in_the_next_cell(self):
         self.run_cell("import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN);")
         self.interrupted("print('go')\nwhile True: pass")
-        self.run_cell("signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT]);")
+
+    def test_blocked_by_user_code_it_works_in_the_next_cell(self):
+        self.run_cell("import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT]);")
         self.interrupted("print('go')\nwhile True: pass")
 
     def test_another_handler_lasts_for_its_cell_only(self):

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::output::{Output as Shown, Truncated};
 use super::settings::{Api, Settings};
 use super::task::{Key, Task};
-use crate::invocation::{Outcome, Output};
-use crate::protocol::{Code, Failure};
+use crate::invocation::{Call, Outcome, Output};
+use crate::protocol::{Code, Failure, RequestBody};
 
 #[derive(Deserialize)]
 #[serde(expecting = "an object with `code`, and if need be `session` and `timeout_ms`")]
@@ -27,9 +26,14 @@ struct Answer<'a> {
     truncated: Truncated,
 }
 
-/// What an invocation asks for.
-pub(super) fn read(input: &Bytes, settings: &Settings) -> Result<Task, Failure> {
-    let mut deserializer = serde_json::Deserializer::from_slice(input);
+/// What an invocation asks for. An envelope's payload is a request, or the input itself.
+pub(super) fn read(call: &Call, settings: &Settings) -> Result<Task, Failure> {
+    let within = || RequestBody::parse(&call.payload).ok().map(|body| body.input).filter(|input| **input != *b"null");
+    let input = match &call.input {
+        input if input.is_empty() => within().unwrap_or_else(|| call.payload.clone()),
+        input => input.clone(),
+    };
+    let mut deserializer = serde_json::Deserializer::from_slice(&input);
     let Input { code, session, timeout_ms } = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         let what = if path == "." { error.inner().to_string() } else { format!("{path}: {}", error.inner()) };

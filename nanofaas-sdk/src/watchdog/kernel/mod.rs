@@ -95,7 +95,7 @@ async fn execute(sessions: Arc<Sessions>, call: Call) -> Outcome {
     let is_brought = brought.is_some();
     let task = match brought {
         Some(task) => task,
-        None => Arc::new(invoke::read(&call.input, &sessions.settings)?),
+        None => Arc::new(invoke::read(&call, &sessions.settings)?),
     };
     let limit = call.output_limit;
     let session = sessions.session(&task.session).map_err(|why| match why {

@@ -31,7 +31,8 @@ impl Fields {
                 refuse(mistake("model_attributes_type", &["body".into()], message, &other))
             }
             Err(error) => {
-                let at = position(body, error.line(), error.column());
+                let column = if error.is_eof() { usize::MAX } else { error.column() };
+                let at = position(body, error.line(), column);
                 let mut mistake = mistake("json_invalid", &["body".into(), at.into()], "JSON decode error", &json!({}));
                 mistake["ctx"] = json!({"error": reason(&error)});
                 refuse(mistake)
@@ -213,7 +214,7 @@ pub(super) fn node(value: &Value) -> Option<Value> {
 /// Where in the text a line and a column are, in characters.
 fn position(body: &[u8], line: usize, column: usize) -> usize {
     let before: usize = body.split_inclusive(|byte| *byte == b'\n').take(line.saturating_sub(1)).map(<[u8]>::len).sum();
-    let bytes = &body[..(before + column.saturating_sub(1)).min(body.len())];
+    let bytes = &body[..(before.saturating_add(column.saturating_sub(1))).min(body.len())];
     String::from_utf8_lossy(bytes).chars().count()
 }
 

@@ -6,6 +6,8 @@ import sys
 from . import interrupts, streams, wire
 
 LEAST_RECURSION = sys.getrecursionlimit()
+# Seconds: a thread that computes must let this one have its turn.
+LONGEST_SWITCH = 0.1
 
 saved_builtins = dict(vars(builtins))
 saved_modules = {}
@@ -43,6 +45,8 @@ def interpreter():
         sys.setprofile(None)
     if sys.getrecursionlimit() < LEAST_RECURSION:
         sys.setrecursionlimit(LEAST_RECURSION)
+    if sys.getswitchinterval() > LONGEST_SWITCH:
+        sys.setswitchinterval(LONGEST_SWITCH)
     put_back(saved_builtins, vars(builtins))
     if sys.modules is not modules:
         sys.modules = modules

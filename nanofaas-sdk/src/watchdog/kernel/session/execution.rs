@@ -19,7 +19,7 @@ use crate::watchdog::kernel::wire::Request;
 /// How long a killed process may take to be gone before its call is answered without it.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How long an interpreter has to answer before code is sent to it.
+/// How long an interpreter has to answer after an interrupt.
 const SETTLING: Duration = Duration::from_secs(1);
 
 /// A number that code cannot guess: its frames are told by it.
@@ -63,14 +63,6 @@ impl Life {
             // Nobody waits for it any more.
             return Ok(python);
         }
-        if !matches!(timeout(SETTLING, self.settle(&mut python)).await, Ok(Ok(()))) {
-            let how = python.end().await;
-            self.lost(&format!("it did not come to rest after an interrupt; it {how}"), Restart::Hang);
-            execution.fail(
-                "the interpreter did not come to rest after an interrupt and was started again; its state is lost",
-            );
-            return Err(Over::Lost);
-        }
         let token = token();
         let started = Instant::now();
         *lock(&self.state.running) = Some(token);
@@ -86,38 +78,44 @@ impl Life {
         let (kept, how) = match left {
             Left::Well => {
                 python.rest();
-                (Ok(python), None)
+                (Some(python), None)
             }
-            Left::Gone => (Err(()), Some(python.end().await)),
+            Left::Gone => (None, Some(python.end().await)),
         };
-        let cause = run.cause.clone();
-        if how.is_none() && matches!(cause, Some(Cause::Restart | Cause::End)) {
-            // It ended in the same moment.
-            let over = if matches!(cause, Some(Cause::Restart)) { Over::Restart } else { Over::Ended };
-            execution.answer(self.report(run, None, started));
-            return match kept {
-                Ok(python) => Err(over(python)),
-                Err(()) => Err(Over::Lost),
-            };
-        }
-        let is_lost = how.is_some();
-        if let Some(how) = &how {
-            match &cause {
-                Some(Cause::Restart) => self.shared.metrics.child_restarted(Restart::Recycle),
-                Some(Cause::TimedOut(_) | Cause::Interrupted) => {
-                    self.lost("its code did not end when it was interrupted, and was killed", Restart::Hang);
-                }
-                Some(Cause::Broken(what)) => self.lost(&format!("it sent {what} and was ended"), Restart::Crash),
-                Some(Cause::End) => {}
-                None => self.lost(&format!("it {how} during a call"), Restart::Crash),
+        let is_lost = kept.is_none();
+        let left = match (&run.cause, &how) {
+            (Some(Cause::Restart), _) => Err(Over::Restart(kept)),
+            (Some(Cause::End), _) => Err(Over::Ended(kept)),
+            (_, None) => kept.ok_or(Over::Lost),
+            (Some(Cause::TimedOut(_) | Cause::Interrupted), _) => {
+                self.lost("its code did not end when it was interrupted, and was killed", Restart::Hang);
+                Err(Over::Lost)
             }
-        }
+            (Some(Cause::Broken(what)), _) => {
+                self.lost(&format!("it sent {what} and was ended"), Restart::Crash);
+                Err(Over::Lost)
+            }
+            (None, Some(how)) => {
+                self.lost(&format!("it {how} during a call"), Restart::Crash);
+                Err(Over::Lost)
+            }
+        };
         if is_lost {
             // Whoever asks right after the answer must not be told that it is ready.
             self.gone();
         }
         execution.answer(self.report(run, how, started));
-        kept.map_err(|()| Over::Lost)
+        self.settled(left?).await
+    }
+
+    /// Waits until a signal that may be on its way has arrived: it must not meet the next execution.
+    async fn settled(&mut self, mut python: Python) -> Result<Python, Over> {
+        if !python.takes_doubt() || matches!(timeout(SETTLING, self.ping(&mut python)).await, Ok(Ok(()))) {
+            return Ok(python);
+        }
+        python.end().await;
+        self.lost("it did not come to rest after an interrupt, and was killed", Restart::Hang);
+        Err(Over::Lost)
     }
 
     fn gone(&self) {

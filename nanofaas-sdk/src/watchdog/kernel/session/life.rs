@@ -40,9 +40,9 @@ pub(super) struct Life {
 /// Why an interpreter serves no longer.
 pub(super) enum Over {
     /// The session is not needed any more.
-    Ended(Python),
+    Ended(Option<Python>),
     /// A new one was asked for.
-    Restart(Python),
+    Restart(Option<Python>),
     /// It is gone, or has to go.
     Lost,
 }
@@ -102,13 +102,15 @@ impl Life {
             self.state.has_namespace.store(false, Ordering::Relaxed);
             match over {
                 Over::Ended(python) => {
-                    python.end().await;
+                    if let Some(python) = python {
+                        python.end().await;
+                    }
                     break;
                 }
                 Over::Restart(python) => {
                     self.shared.metrics.child_restarted(Restart::Recycle);
                     // The next one does not wait for its end.
-                    tokio::spawn(python.end());
+                    python.map(|python| tokio::spawn(python.end()));
                 }
                 Over::Lost => {}
             }
@@ -210,10 +212,10 @@ impl Life {
             let job = tokio::select! {
                 biased;
                 control = self.controls.recv() => match control {
-                    Some(Control::Restart) => return Over::Restart(python),
+                    Some(Control::Restart) => return Over::Restart(Some(python)),
                     // What was to be interrupted has ended.
                     Some(Control::Interrupt(_)) => continue,
-                    Some(Control::End) | None => return Over::Ended(python),
+                    Some(Control::End) | None => return Over::Ended(Some(python)),
                 },
                 event = python.next() => {
                     match self.between(python, event).await {
@@ -225,13 +227,13 @@ impl Life {
                 job = self.jobs.recv() => job,
                 () = unused(&self.state, self.shared.rules.idle) => {
                     if self.jobs.is_empty() {
-                        return Over::Ended(python);
+                        return Over::Ended(Some(python));
                     }
                     continue;
                 }
             };
             let kept = match job {
-                None => return Over::Ended(python),
+                None => return Over::Ended(Some(python)),
                 Some(Job::Execute(execution)) => self.execute(python, execution).await,
                 Some(Job::Ask { question, answer }) => match self.ask(python, &question).await {
                     Ok((same, told)) => {
@@ -280,11 +282,9 @@ impl Life {
 
     /// Asks something; the error tells why there is no answer.
     async fn ask(&mut self, mut python: Python, question: &Value) -> Result<(Python, Value), (Over, String)> {
-        let told = timeout(ANSWER, async {
-            self.settle(&mut python).await?;
-            self.request(&mut python, Request::Ask, question.to_string().as_bytes()).await
-        });
-        match told.await {
+        let question = question.to_string();
+        let told = timeout(ANSWER, self.request(&mut python, Request::Ask, question.as_bytes())).await;
+        match told {
             Ok(Ok(Some(answer))) => {
                 let told: Value = serde_json::from_slice(&answer).unwrap_or_default();
                 if let Some(Value::Object(artifacts)) = told.get("artifacts") {
@@ -301,12 +301,9 @@ impl Life {
         }
     }
 
-    /// Waits until a signal that may be on its way has arrived: it must not meet the next execution.
-    pub(super) async fn settle(&mut self, python: &mut Python) -> Result<(), ()> {
-        if python.takes_doubt() {
-            self.request(python, Request::Ping, b"").await?;
-        }
-        Ok(())
+    /// Waits for a sign of life.
+    pub(super) async fn ping(&mut self, python: &mut Python) -> Result<(), ()> {
+        self.request(python, Request::Ping, b"").await.map(drop)
     }
 
     async fn request(
