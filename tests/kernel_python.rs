@@ -1,7 +1,7 @@
 //! Runs the tests of the embedded Python program under every Python that is installed, each with a
 //! real interpreter as its child.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use harness::{has_command, skip, workspace};
 
@@ -20,10 +20,15 @@ fn the_embedded_program_holds_under_every_python() {
         found.push("python3");
     }
     println!("with {}", found.join(", "));
-    for python in found {
+    let run = |python: &&str| {
         let mut tests = Command::new("python3");
         tests.args(["-m", "unittest", "discover", "-s", "tests/kernel_python"]).current_dir(workspace());
-        let output = tests.env("PYTHON", python).output().expect("python3 runs");
+        tests.env("PYTHON", python).stderr(Stdio::piped()).spawn().expect("python3 runs")
+    };
+    // They mostly wait.
+    let running: Vec<_> = found.iter().map(|python| (python, run(python))).collect();
+    for (python, tests) in running {
+        let output = tests.wait_with_output().expect("python3 ends");
         let printed = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "with {python}:\n{printed}");
         for reason in printed.lines().filter(|line| line.contains("skipped")) {

@@ -42,6 +42,7 @@ pub(crate) trait Executor: Send + Sync + 'static {
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// What an executor may tell of itself.
+#[derive(Clone)]
 pub(crate) struct Stage {
     /// Whether calls can be taken.
     #[cfg_attr(not(feature = "watchdog"), expect(dead_code, reason = "only a child may get lost"))]

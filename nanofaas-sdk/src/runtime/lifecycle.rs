@@ -80,6 +80,13 @@ impl Lifecycle {
         self.enter(Phase::Stopping);
     }
 
+    /// Waits until the start is over, however it ended.
+    #[cfg(feature = "kernel")]
+    pub(crate) async fn started(&self) {
+        // The sender lives as long as this.
+        let _ = self.phase.subscribe().wait_for(|phase| *phase != Phase::Starting).await;
+    }
+
     /// Waits for [`stop`](Self::stop).
     pub(crate) async fn stopping(&self) {
         // The sender lives as long as this.

@@ -11,6 +11,7 @@ use super::http::{Address, HttpChild, HttpServer};
 use super::kernel::{Kernel, Settings};
 use super::stdio::{Exchange, PerCall};
 use super::warm::Rules;
+use super::worker::{Launched, Workers};
 use crate::config::ConfigError;
 use crate::executor::Executor;
 use crate::server::Platform;
@@ -31,6 +32,8 @@ pub struct Child {
 pub(super) enum Mode {
     /// One process for many calls.
     Http { address: Address, rules: Rules },
+    /// Several processes that take a line per call each.
+    Worker { launched: Launched, count: usize, rules: Rules },
     /// One process for each.
     PerCall(Exchange),
     /// Processes that keep state between calls.
@@ -61,7 +64,11 @@ impl Child {
     ///
     /// Where the command cannot be read.
     pub fn stdio(command: &str) -> Result<Self, ConfigError> {
-        Ok(Self::of(parse(command)?, Mode::PerCall(Exchange::Stdio), Rules::default().grace))
+        Ok(Self::of(
+            parse(command)?,
+            Mode::PerCall(Exchange::Stdio { early: false, ahead: None }),
+            Rules::default().grace,
+        ))
     }
 
     /// A program that is run for each call, with the request in the file that `INPUT_FILE` names, and
@@ -95,6 +102,11 @@ impl Child {
 
     /// What metrics call it: the program's file name.
     pub(crate) fn name(&self) -> String {
+        if let Mode::Worker { launched, .. } = &self.mode
+            && let Some(handler) = launched.name()
+        {
+            return handler.to_owned();
+        }
         let program = PathBuf::from(self.command.program());
         program.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
@@ -107,7 +119,7 @@ impl Child {
     /// Whether it is kernel mode, which takes some signals itself.
     pub(super) fn is_kernel(&self) -> bool {
         match self.mode {
-            Mode::Http { .. } | Mode::PerCall(_) => false,
+            Mode::Http { .. } | Mode::Worker { .. } | Mode::PerCall(_) => false,
             #[cfg(feature = "kernel")]
             Mode::Kernel(_) => true,
         }
@@ -117,7 +129,8 @@ impl Child {
         let Self { command, mode, grace } = self;
         match mode {
             Mode::Http { address, rules } => (Box::new(HttpChild::new(HttpServer::new(command, address), rules)), None),
-            Mode::PerCall(exchange) => (Box::new(PerCall { command, exchange, grace }), None),
+            Mode::Worker { launched, count, rules } => (Box::new(Workers::new(&launched, count, rules)), None),
+            Mode::PerCall(exchange) => (Box::new(PerCall::new(command, exchange, grace)), None),
             #[cfg(feature = "kernel")]
             Mode::Kernel(settings) => {
                 let kernel = Kernel::new(*settings);

@@ -13,8 +13,8 @@ use crate::config::Reader;
 /// The whole of the program `nanofaas-watchdog`.
 #[must_use]
 pub fn main() -> ExitCode {
-    if let Some(done) = init::serve_as_guardian() {
-        return done;
+    if let Some(done) = init::serve_as_another() {
+        return ExitCode::from(done);
     }
     let mut words = std::env::args_os().skip(1);
     let first = words.next();
@@ -109,8 +109,8 @@ impl Watchdog {
     ///
     /// Every variable that cannot be used, all at once.
     pub fn from_env() -> Result<Self, crate::ConfigError> {
-        if init::serve_as_guardian().is_some() {
-            std::process::exit(0);
+        if let Some(done) = init::serve_as_another() {
+            std::process::exit(i32::from(done));
         }
         Self::read(None)
     }

@@ -33,7 +33,6 @@ impl CommandLine {
     }
 
     /// The same with more arguments.
-    #[cfg(feature = "kernel")]
     pub(crate) fn with_arguments<'a>(mut self, arguments: impl IntoIterator<Item = &'a str>) -> Self {
         self.arguments.extend(arguments.into_iter().map(OsString::from));
         self

@@ -8,9 +8,11 @@ use super::child::{self, Child};
 use super::command_line::CommandLine;
 use super::file::FilePaths;
 use super::http::Address;
+use super::prespawn::Ahead;
 use super::stdio::Exchange;
 use super::variables::TABLES;
 use super::warm::Rules;
+use super::worker::{Handler, Launched};
 use crate::config::{Config, ConfigError, Reader};
 use crate::protocol::check_json;
 
@@ -27,6 +29,7 @@ enum Mode {
     Stdio,
     File,
     Warm,
+    Worker,
     #[cfg(feature = "kernel")]
     Kernel,
 }
@@ -37,6 +40,7 @@ const MODES: &[(&str, Mode)] = &[
     ("STDIO", Mode::Stdio),
     ("FILE", Mode::File),
     ("WARM", Mode::Warm),
+    ("WORKER", Mode::Worker),
     #[cfg(feature = "kernel")]
     ("KERNEL", Mode::Kernel),
 ];
@@ -48,7 +52,7 @@ impl Mode {
         if self == Self::Kernel {
             return true;
         }
-        self == Self::Warm
+        matches!(self, Self::Warm | Self::Worker)
     }
 }
 
@@ -80,11 +84,23 @@ impl Settings {
         if mode == Mode::Kernel {
             return Self::kernel(reader, command, config, is_warm);
         }
-        let command = command.or_else(|| command_of(&mut reader));
+        let launched = (mode == Mode::Worker).then(|| launched(&mut reader, command.clone()));
+        let command = match &launched {
+            Some(launched) => launched.as_ref().map(|launched| CommandLine::clone(&launched.command)),
+            None => command.or_else(|| command_of(&mut reader)),
+        };
         let grace = reader.milliseconds("WATCHDOG_KILL_GRACE_MS", 0);
+        if mode != Mode::Stdio && reader.number("WATCHDOG_PRESPAWN", 0..=1_024) > 0 {
+            reader.complain("WATCHDOG_PRESPAWN is for EXECUTION_MODE=STDIO: unset one of them".to_owned());
+        }
         let mode = match mode {
             Mode::Http | Mode::Warm => http(&mut reader, is_warm.then_some(config.port), grace),
-            Mode::Stdio => Some(child::Mode::PerCall(Exchange::Stdio)),
+            Mode::Worker => {
+                let count = workers(&mut reader, &mut config);
+                let rules = rules(&mut reader, grace);
+                launched.flatten().map(|launched| child::Mode::Worker { launched, count, rules })
+            }
+            Mode::Stdio => Some(child::Mode::PerCall(stdio(&mut reader))),
             Mode::File => Some(file(&mut reader, config.max_concurrent_handlers)),
             #[cfg(feature = "kernel")]
             Mode::Kernel => unreachable!("it was read above"),
@@ -151,7 +167,6 @@ fn mode(reader: &mut Reader<'_>) -> Mode {
     let (last, others) = names.split_last().unwrap_or_else(|| unreachable!("there are modes"));
     let expected = format!("expected {} or {last}", others.join(", "));
     let expected = match asked.to_ascii_uppercase().as_str() {
-        "WORKER" => format!("this version does not have it yet: {expected}"),
         "KERNEL" => format!("this build does not have it (feature `kernel`): {expected}"),
         _ => expected,
     };
@@ -172,15 +187,65 @@ fn command_of(reader: &mut Reader<'_>) -> Option<CommandLine> {
     }
 }
 
-/// `own_port` is where a warm watchdog itself listens.
-fn http(reader: &mut Reader<'_>, own_port: Option<u16>, grace: Duration) -> Option<child::Mode> {
-    let rules = Rules {
+/// What holds for every kept child. One that speaks through pipes is never asked for its health.
+fn rules(reader: &mut Reader<'_>, grace: Duration) -> Rules {
+    Rules {
         ready_timeout: reader.milliseconds("READY_TIMEOUT_MS", 1),
         grace,
         crash_limit: reader.number("WATCHDOG_CRASH_LIMIT", 0..=1_000_000),
         max_invocations: reader.number("WARM_MAX_INVOCATIONS", 0..=u64::MAX),
-        probe_interval: reader.milliseconds("WATCHDOG_HEALTH_INTERVAL_MS", 0),
+        probe_interval: Duration::ZERO,
+    }
+}
+
+/// The program of workers: `command`, `WATCHDOG_CMD`, or a launcher around `HANDLER_MODULE`.
+fn launched(reader: &mut Reader<'_>, command: Option<CommandLine>) -> Option<Launched> {
+    let acknowledges = reader.flag("OW_WAIT_FOR_ACK").unwrap_or(false);
+    let module = reader.text("HANDLER_MODULE");
+    let function = reader.text("HANDLER_FUNCTION").unwrap_or_else(|| "handle".to_owned());
+    if command.is_some() || reader.text("WATCHDOG_CMD").is_some() {
+        let command = command.or_else(|| command_of(reader))?;
+        return Some(Launched::program(command, acknowledges));
+    }
+    let Some(module) = module else {
+        reader.complain(
+            "neither HANDLER_MODULE nor WATCHDOG_CMD is set: name a handler's file, such as `handler.py`, or a program that \
+             reads lines"
+                .to_owned(),
+        );
+        return None;
     };
+    let interpreter = reader.text("HANDLER_INTERPRETER").map(|text| (CommandLine::parse(&text), text));
+    let interpreter = match interpreter {
+        Some((Err(reason), text)) => {
+            reader.mistake("HANDLER_INTERPRETER", &text, &reason);
+            return None;
+        }
+        Some((Ok(interpreter), _)) => Some(interpreter),
+        None => None,
+    };
+    let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+    match Handler::find(&module, &function, &folder) {
+        Ok(handler) => Some(Launched::handler(handler, interpreter)),
+        Err(reason) => {
+            reader.mistake("HANDLER_MODULE", &module, &reason);
+            None
+        }
+    }
+}
+
+/// How many workers there are: as many calls run at once.
+fn workers(reader: &mut Reader<'_>, config: &mut Config) -> usize {
+    if reader.text("WATCHDOG_WORKERS").is_some() {
+        config.max_concurrent_handlers = reader.number("WATCHDOG_WORKERS", 1..=1_024);
+    }
+    config.max_concurrent_handlers
+}
+
+/// `own_port` is where a warm watchdog itself listens.
+fn http(reader: &mut Reader<'_>, own_port: Option<u16>, grace: Duration) -> Option<child::Mode> {
+    let probe_interval = reader.milliseconds("WATCHDOG_HEALTH_INTERVAL_MS", 0);
+    let rules = Rules { probe_interval, ..rules(reader, grace) };
     let fallback = if own_port.is_some() { "http://127.0.0.1:8081/invoke" } else { "http://127.0.0.1:8080/invoke" };
     let (runtime, health) = (reader.text("RUNTIME_URL"), reader.text("HEALTH_URL"));
     let address = Address::parse(runtime.as_deref().unwrap_or(fallback), health.as_deref());
@@ -208,6 +273,27 @@ fn http(reader: &mut Reader<'_>, own_port: Option<u16>, grace: Duration) -> Opti
         );
     }
     Some(child::Mode::Http { address, rules })
+}
+
+fn stdio(reader: &mut Reader<'_>) -> Exchange {
+    let early = reader.flag("WATCHDOG_EARLY_REPLY").unwrap_or(false);
+    let children = reader.number("WATCHDOG_PRESPAWN", 0..=1_024);
+    let max_idle = reader.milliseconds("WATCHDOG_PRESPAWN_MAX_IDLE_MS", 0);
+    let has_ids = |text: &str| match text.to_ascii_lowercase().as_str() {
+        "strict" => Some(true),
+        "none" => Some(false),
+        _ => None,
+    };
+    let has_ids = reader.parse("WATCHDOG_PRESPAWN_ENV", "expected strict or none", has_ids).unwrap_or(false);
+    if has_ids && children > 0 {
+        reader.complain(
+            "WATCHDOG_PRESPAWN starts children before their calls, so that EXECUTION_ID and TRACE_ID cannot be in their \
+             environment: set WATCHDOG_PRESPAWN_ENV=none where the program does without"
+                .to_owned(),
+        );
+    }
+    let max_idle = (!max_idle.is_zero()).then_some(max_idle);
+    Exchange::Stdio { early, ahead: (children > 0).then_some(Ahead { children, max_idle }) }
 }
 
 fn file(reader: &mut Reader<'_>, at_once: usize) -> child::Mode {

@@ -4,16 +4,19 @@ mod child;
 mod cli;
 mod command_line;
 mod config;
+mod detached;
 mod file;
 mod http;
 mod init;
 #[cfg(feature = "kernel")]
 mod kernel;
 mod output;
+mod prespawn;
 mod process;
 mod stdio;
 mod variables;
 mod warm;
+mod worker;
 
 use std::process::ExitCode;
 

@@ -44,6 +44,29 @@ pub(crate) fn read(written: &Bytes, place: &str) -> Outcome {
     Ok(Output::new(json, None))
 }
 
+/// Where the first JSON value of a text ends that is still being written; `None` before that.
+pub(crate) fn first_value(text: &[u8]) -> Option<usize> {
+    let start = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    let closes = match start.trim_ascii_start().first()? {
+        b'{' => b'}',
+        b'[' => b']',
+        b'"' => b'"',
+        _ => b' ',
+    };
+    // Most pieces can be told to be none without reading the value.
+    let last = text.trim_ascii_end().last()?;
+    let is_scalar = closes == b' ';
+    if !is_scalar && *last != closes && !start.contains(&b'\n') {
+        return None;
+    }
+    let mut values = serde_json::Deserializer::from_slice(start).into_iter::<serde::de::IgnoredAny>();
+    values.next()?.ok()?;
+    let end = values.byte_offset();
+    // A number may go on.
+    let is_over = !is_scalar || !start[end - 1].is_ascii_digit() || end < start.len();
+    is_over.then(|| text.len() - start.len() + end)
+}
+
 /// The one JSON value in what a child wrote, without what surrounds it.
 pub(crate) fn json(written: &Bytes, place: &str) -> Result<Bytes, Failure> {
     let bytes = written.strip_prefix(b"\xef\xbb\xbf").unwrap_or(written);
@@ -133,6 +156,26 @@ mod tests {
             let failure = outcome(written).unwrap_err();
             assert_eq!((&*failure.code, failure.status), ("FUNCTION_ERROR", 500));
             assert!(failure.message.contains(part), "{}", failure.message);
+        }
+    }
+
+    #[test]
+    fn the_first_value_is_told_as_soon_as_it_is_whole() {
+        for (text, end) in [
+            (&b"{\"a\":1}"[..], Some(7)),
+            (b" {\"a\":{}}\nmore", Some(10)),
+            (b"{\"a\":{}", None),
+            (b"\xef\xbb\xbf[1]", Some(6)),
+            (b"\"a\\\"", None),
+            (b"\"a\"", Some(3)),
+            (b"12", None),
+            (b"12\n", Some(2)),
+            (b"null", Some(4)),
+            (b"nul", None),
+            (b"", None),
+            (b"hello", None),
+        ] {
+            assert_eq!(first_value(text), end, "{}", String::from_utf8_lossy(text));
         }
     }
 

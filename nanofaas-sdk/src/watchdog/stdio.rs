@@ -2,12 +2,13 @@
 
 use std::ffi::OsString;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::timeout;
 use tracing::{Instrument, Span};
@@ -15,7 +16,10 @@ use tracing::{Instrument, Span};
 use super::command_line::CommandLine;
 use super::file::{FilePaths, Files};
 use super::output;
-use super::process::{Drained, Kept, LINGER, Launch, LineLog, Process, SpawnError, Stdin, Tail, describe, spawn};
+use super::prespawn::{Ahead, Waiting};
+use super::process::{
+    Drained, Kept, LINGER, Launch, LineLog, Process, Reserve, SpawnError, Stdin, Tail, describe, spawn,
+};
 use crate::context::Context;
 use crate::executor::{BoxFuture, Executor, Stage};
 use crate::invocation::{Call, Outcome};
@@ -25,35 +29,73 @@ use crate::start_error::StartError;
 /// How long those who hold the pipes of a child that has ended may still write.
 const DRAIN: Duration = Duration::from_millis(100);
 
+/// How many children may still be ending behind their early answers, before calls keep their slots
+/// until the child is gone.
+const BEHIND: usize = 32;
+
+/// The variables with the ids of a call.
+pub(super) const IDS: [&str; 4] = ["EXECUTION_ID", "TRACE_ID", "TRACEPARENT", "DISPATCH_ATTEMPT"];
+
 /// Runs a program for each call.
-#[derive(Clone)]
 pub(crate) struct PerCall {
-    pub(crate) command: Arc<CommandLine>,
-    pub(crate) exchange: Exchange,
+    run: Run,
+    ahead: Option<Ahead>,
+}
+
+/// What a call needs.
+#[derive(Clone)]
+struct Run {
+    command: Arc<CommandLine>,
+    exchange: Exchange,
     /// Between SIGTERM and SIGKILL.
-    pub(crate) grace: Duration,
+    grace: Duration,
+    /// Those that are started ahead, from the start of the process on.
+    reserve: Arc<Mutex<Option<Reserve<Waiting>>>>,
+    behind: Arc<Semaphore>,
 }
 
 /// How request and answer travel.
 #[derive(Clone, Debug)]
 pub(crate) enum Exchange {
-    /// stdin and stdout.
-    Stdio,
+    /// stdin and stdout; `early` takes the first JSON value for the answer.
+    Stdio { early: bool, ahead: Option<Ahead> },
     /// Two files; stdout is log.
     File(FilePaths),
 }
 
+impl PerCall {
+    pub(crate) fn new(command: Arc<CommandLine>, exchange: Exchange, grace: Duration) -> Self {
+        let ahead = match &exchange {
+            Exchange::Stdio { ahead, .. } => *ahead,
+            Exchange::File(_) => None,
+        };
+        let behind = Arc::new(Semaphore::new(BEHIND));
+        Self { run: Run { command, exchange, grace, reserve: Arc::default(), behind }, ahead }
+    }
+
+    fn reserve(&self) -> MutexGuard<'_, Option<Reserve<Waiting>>> {
+        self.run.reserve.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Executor for PerCall {
     fn start(&self, call: Call) -> JoinHandle<Outcome> {
-        tokio::spawn(self.clone().run(call).instrument(Span::current()))
+        tokio::spawn(self.run.clone().call(call).instrument(Span::current()))
     }
 
     fn prepare(&self, _stage: Stage) -> BoxFuture<'_, Result<(), StartError>> {
         // Not an error: it may be there when it is needed.
-        if let Err(reason) = self.command.resolve() {
+        if let Err(reason) = self.run.command.resolve() {
             tracing::warn!(target: "nanofaas", code = Code::Spawn.as_str(), "{reason}");
         }
+        let reserve = self.ahead.map(|ahead| ahead.keep(Arc::clone(&self.run.command), self.run.grace));
+        *self.reserve() = reserve;
         Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        *self.reserve() = None;
+        Box::pin(std::future::ready(()))
     }
 
     fn is_child(&self) -> bool {
@@ -61,23 +103,29 @@ impl Executor for PerCall {
     }
 }
 
-impl PerCall {
-    async fn run(self, call: Call) -> Outcome {
+impl Run {
+    async fn call(self, call: Call) -> Outcome {
         let (payload, limit, context) = (call.payload.clone(), call.output_limit, call.context.clone());
-        let mut environment = of_call(&context);
-        match self.exchange {
-            Exchange::Stdio => {
-                let process = start(self.command, environment, Stdin::Pipe, self.grace, Box::new(call)).await?;
+        match &self.exchange {
+            Exchange::Stdio { early, .. } => {
+                // Given back with an early answer, else when the process has really ended.
+                let held = Arc::new(Mutex::new(Some(call)));
+                let process = self.process(of_call(&context), Box::new(Arc::clone(&held))).await?;
+                let limit = Limit { bytes: limit, early: *early };
                 let (process, attended) = attend(process, payload, Some(limit), &context).await?;
-                end(process, &attended.tail).await?;
+                if attended.is_early {
+                    self.reap_behind(process, held);
+                } else {
+                    end(process, &attended.tail).await?;
+                }
                 output::read(&attended.output, "stdout")
             }
             Exchange::File(paths) => {
-                let files = Files::prepare(paths, payload).await?;
+                let files = Files::prepare(paths.clone(), payload).await?;
                 let place = files.place();
+                let mut environment = of_call(&context);
                 environment.extend(place.environment());
-                let process =
-                    start(self.command, environment, Stdin::Empty, self.grace, Box::new((call, files))).await?;
+                let process = self.start(environment, Stdin::Empty, Box::new((call, files))).await?;
                 let (process, attended) = attend(process, Bytes::new(), None, &context).await?;
                 // Before the end of the process, with which the files go.
                 let written = place.read_output(limit).await;
@@ -86,16 +134,46 @@ impl PerCall {
             }
         }
     }
-}
 
-async fn start(
-    command: Arc<CommandLine>,
-    environment: Environment,
-    stdin: Stdin,
-    grace: Duration,
-    keeps: Kept,
-) -> Result<Process, Failure> {
-    spawn(Launch { command, environment, stdin, grace, keeps }).await.map_err(SpawnError::into_failure)
+    /// A child that waits already, or else a new one.
+    async fn process(&self, environment: Environment, keeps: Kept) -> Result<Process, Failure> {
+        let waiting = self.reserve.lock().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(Reserve::take);
+        match waiting {
+            Some(Waiting(mut process)) => {
+                process.keep(keeps);
+                Ok(process)
+            }
+            None => self.start(environment, Stdin::Pipe, keeps).await,
+        }
+    }
+
+    async fn start(&self, environment: Environment, stdin: Stdin, keeps: Kept) -> Result<Process, Failure> {
+        let launch = Launch { command: Arc::clone(&self.command), environment, stdin, grace: self.grace, keeps };
+        spawn(launch).await.map_err(SpawnError::into_failure)
+    }
+
+    /// Lets a child end by itself that has answered already.
+    fn reap_behind(&self, process: Process, held: Arc<Mutex<Option<Call>>>) {
+        let room = Arc::clone(&self.behind).try_acquire_owned().ok();
+        if room.is_some() {
+            *held.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+        let grace = self.grace;
+        let reap = async move {
+            let _room = room;
+            let how = match timeout(grace, process.exited()).await {
+                Ok(()) => process.finish().await.ok().filter(|status| !status.success()).map(describe),
+                Err(_) => {
+                    let _ = process.terminate().await;
+                    Some("did not end and was ended".to_owned())
+                }
+            };
+            if let Some(how) = how {
+                tracing::warn!(target: "nanofaas", how, "the child had answered before its end");
+            }
+        };
+        tokio::spawn(reap.in_current_span());
+    }
 }
 
 type Environment = Vec<(&'static str, Option<OsString>)>;
@@ -103,18 +181,36 @@ type Environment = Vec<(&'static str, Option<OsString>)>;
 /// What a child per call finds in its environment.
 fn of_call(context: &Context) -> Environment {
     let value = |text: &Option<String>| text.as_ref().map(OsString::from);
-    vec![
-        ("EXECUTION_ID", Some(OsString::from(&context.execution_id))),
-        ("TRACE_ID", value(&context.trace_id)),
-        ("TRACEPARENT", value(&context.traceparent)),
-        ("DISPATCH_ATTEMPT", value(&context.dispatch_attempt)),
-    ]
+    let values = [
+        Some(OsString::from(&context.execution_id)),
+        value(&context.trace_id),
+        value(&context.traceparent),
+        value(&context.dispatch_attempt),
+    ];
+    IDS.into_iter().zip(values).collect()
 }
 
 /// What a child wrote.
 struct Attended {
     output: Bytes,
     tail: Tail,
+    /// It has answered and not ended.
+    is_early: bool,
+}
+
+/// How much of stdout is the output.
+#[derive(Clone, Copy)]
+struct Limit {
+    bytes: usize,
+    /// As far as the first JSON value.
+    early: bool,
+}
+
+/// Why a child is not attended to any longer.
+enum Stop {
+    Failed(Failure),
+    /// Its answer is whole.
+    Early,
 }
 
 /// Feeds a process and reads all that it writes until it has ended. With a limit its stdout is the
@@ -122,7 +218,7 @@ struct Attended {
 async fn attend(
     mut process: Process,
     payload: Bytes,
-    limit: Option<usize>,
+    limit: Option<Limit>,
     context: &Context,
 ) -> Result<(Process, Attended), Failure> {
     let (stdin, stdout, stderr) = (process.stdin.take(), process.stdout.take(), process.stderr.take());
@@ -157,13 +253,19 @@ async fn attend(
             () = process.exited() => timeout(DRAIN, pumps).await.unwrap_or(Ok(())),
         }
     };
-    pumped?;
-    process.exited().await;
-    Ok((process, Attended { output: output.freeze(), tail }))
+    let is_early = match pumped {
+        Ok(()) => false,
+        Err(Stop::Early) => true,
+        Err(Stop::Failed(failure)) => return Err(failure),
+    };
+    if !is_early {
+        process.exited().await;
+    }
+    Ok((process, Attended { output: output.freeze(), tail, is_early }))
 }
 
 /// The end of a log, if there is one. Given up, it goes on for a while.
-async fn all_of(log: Option<JoinHandle<()>>) -> Result<(), Failure> {
+async fn all_of(log: Option<JoinHandle<()>>) -> Result<(), Stop> {
     if let Some(log) = log {
         let _lingering = Lingering(log.abort_handle());
         // A panic of it is in the log already.
@@ -190,10 +292,15 @@ impl Drop for Lingering {
 }
 
 /// Reads a child's output as far as its limit.
-async fn collect(mut stdout: impl AsyncRead + Unpin, output: &mut BytesMut, limit: usize) -> Result<(), Failure> {
+async fn collect(mut stdout: impl AsyncRead + Unpin, output: &mut BytesMut, limit: Limit) -> Result<(), Stop> {
     while stdout.read_buf(output).await.is_ok_and(|read| read > 0) {
-        if output.len() > limit {
-            return Err(Failure::output_too_large(limit));
+        let first = if limit.early { output::first_value(output) } else { None };
+        if first.unwrap_or(output.len()) > limit.bytes {
+            return Err(Stop::Failed(Failure::output_too_large(limit.bytes)));
+        }
+        if let Some(length) = first {
+            output.truncate(length);
+            return Err(Stop::Early);
         }
         output.reserve(output.len().clamp(4096, 64 * 1024));
     }

@@ -9,14 +9,13 @@ use std::time::Duration;
 
 use http::header::HeaderValue;
 use http::{HeaderMap, Uri};
-use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tracing::Instrument;
 
+use super::detached::detached;
 use super::output::failure;
 use super::process::describe;
-use super::warm::{Keeper, Lease, Rules};
-use crate::context::{Context, Why};
+use super::warm::{Keeper, Lease, Presence, Rules};
+use crate::context::Context;
 use crate::executor::{BoxFuture, Executor, Stage};
 use crate::invocation::{Call, Outcome};
 use crate::protocol::{EXECUTION_ID, Failure, passed_on};
@@ -45,29 +44,16 @@ impl Executor for HttpChild {
     fn start(&self, call: Call) -> JoinHandle<Outcome> {
         let context = call.context.clone();
         let lease = self.keeper.lease(&context.execution_id);
-        let posting = post(lease, self.client.clone(), self.uri.clone(), call).in_current_span();
-        let (done, answer) = oneshot::channel();
-        // By itself: a client that goes away does not make the child stop, so its call goes on and
-        // keeps its slot, for as long as any may.
-        tokio::spawn(async move {
-            let outcome = tokio::select! {
-                outcome = posting => outcome,
-                () = given_up(&context) => return,
-            };
-            // Nobody may want to know it any more.
-            let _ = done.send(outcome);
-        });
-        tokio::spawn(async move {
-            match answer.await {
-                Ok(outcome) => outcome,
-                // The runtime knows why, and ends this task.
-                Err(_) => std::future::pending().await,
-            }
-        })
+        detached(context, post(lease, self.client.clone(), self.uri.clone(), call))
     }
 
     fn prepare(&self, stage: Stage) -> BoxFuture<'_, Result<(), StartError>> {
-        Box::pin(self.keeper.start(stage))
+        Box::pin(async move {
+            match Presence::of_each(&stage, 1).pop() {
+                Some(presence) => self.keeper.start(presence).await,
+                None => Ok(()),
+            }
+        })
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
@@ -76,16 +62,6 @@ impl Executor for HttpChild {
 
     fn is_child(&self) -> bool {
         true
-    }
-}
-
-/// Waits until a call is over for everybody: its time is up, or the process stops.
-async fn given_up(context: &Context) {
-    if context.cancellation().wait().await == Why::ClientGone {
-        match context.deadline() {
-            Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
-            None => std::future::pending().await,
-        }
     }
 }
 

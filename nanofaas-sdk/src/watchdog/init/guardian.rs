@@ -12,7 +12,7 @@ use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::io::ioctl_fionbio;
@@ -75,7 +75,7 @@ pub(super) fn dismiss() {
 }
 
 /// Is the guardian, if the program was started as one.
-pub(in crate::watchdog) fn serve() -> Option<ExitCode> {
+pub(super) fn serve() -> Option<u8> {
     let mut words = std::env::args_os();
     if words.next().as_deref() != Some(OsStr::new(NAME)) {
         return None;
@@ -102,7 +102,7 @@ pub(in crate::watchdog) fn serve() -> Option<ExitCode> {
         }
         if left.is_empty() {
             file::remove_all(&temporary, &mark);
-            return Some(ExitCode::SUCCESS);
+            return Some(0);
         }
         std::thread::sleep(std::time::Duration::from_millis(5));
     }

@@ -11,8 +11,12 @@ use nix::sys::signal::SigSet;
 use rustix::process::{Pid, Signal, getpid, set_child_subreaper};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::process::{aside, prepare_aside, registry};
-pub(super) use guardian::serve as serve_as_guardian;
+use super::process::{aside, prepare_aside, registry, serve_third};
+
+/// Is the guardian, or becomes a child, if the program was started for that.
+pub(super) fn serve_as_another() -> Option<u8> {
+    guardian::serve().or_else(serve_third)
+}
 
 /// How long children that are being ended may take beyond their grace.
 const LAST_MOMENTS: Duration = Duration::from_secs(2);

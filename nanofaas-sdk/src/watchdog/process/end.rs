@@ -5,7 +5,6 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-#[cfg(feature = "kernel")]
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Signal, kill_process, kill_process_group};
 
@@ -91,7 +90,6 @@ impl Running {
     }
 
     /// Whether the process has ended, without the event loop's view of it.
-    #[cfg(feature = "kernel")]
     pub(super) fn has_exited(&self) -> bool {
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };
         matches!(poll(&mut [PollFd::new(&self.pidfd, PollFlags::IN)], Some(&now)), Ok(1..))

@@ -31,6 +31,11 @@ impl Tail {
         }
     }
 
+    /// Forgets what was written before.
+    pub(crate) fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// The lines, one below the other; empty where there are none.
     pub(crate) fn text(&self) -> String {
         let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);

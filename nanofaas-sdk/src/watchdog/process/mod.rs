@@ -5,7 +5,9 @@ mod drained;
 mod end;
 mod lines;
 mod registry;
+mod reserve;
 mod spawn;
+mod third;
 mod tree;
 
 pub(crate) use aside::{aside, aside_later, prepare as prepare_aside};
@@ -13,7 +15,9 @@ pub(crate) use drained::{Drained, LINGER};
 pub(crate) use end::{describe, exit_code};
 pub(crate) use lines::{LineLog, Tail};
 pub(crate) use registry::{Guardian, registry};
+pub(crate) use reserve::{Reserve, Spare};
 pub(crate) use spawn::{Launch, SpawnError, Stdin, is_scarcity, spawn};
+pub(crate) use third::serve as serve_third;
 pub(crate) use tree::{descendants, marked, zombies};
 
 use std::any::Any;
@@ -48,7 +52,7 @@ struct Running {
     mark: String,
     grace: Duration,
     /// What lasts until the process has really ended.
-    _keeps: Kept,
+    keeps: Kept,
 }
 
 /// Something that is only dropped when a process has really ended.
@@ -81,9 +85,15 @@ impl Process {
     }
 
     /// Whether it has ended, asked of the system itself.
-    #[cfg(feature = "kernel")]
     pub(crate) fn has_exited(&self) -> bool {
         self.running.as_ref().is_none_or(Running::has_exited)
+    }
+
+    /// Lets `what` last until the process has really ended.
+    pub(crate) fn keep(&mut self, what: Kept) {
+        if let Some(running) = &mut self.running {
+            running.keeps = what;
+        }
     }
 
     /// Signals the process and its group.

@@ -16,7 +16,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::net::unix::pipe;
 
-use super::{Drained, Kept, MARK, Process, Running, aside, registry};
+use super::{Drained, Kept, MARK, Process, Running, aside, registry, third};
 use crate::protocol::{Code, Failure};
 use crate::watchdog::command_line::CommandLine;
 
@@ -45,6 +45,8 @@ pub(crate) enum Stdin {
     /// This, such as one end of a socket.
     #[cfg_attr(not(feature = "kernel"), expect(dead_code, reason = "only interpreters get one"))]
     Given(OwnedFd),
+    /// The first one of these, and the second one as fd 3.
+    WithThird(OwnedFd, OwnedFd),
 }
 
 /// Why a process could not be started.
@@ -65,13 +67,22 @@ pub(crate) async fn spawn(launch: Launch) -> Result<Process, SpawnError> {
 fn start(launch: Launch) -> Result<Process, SpawnError> {
     let program = launch.command.resolve().map_err(SpawnError::permanent)?;
     let mark = registry().next_mark();
-    let mut command = Command::new(&program);
-    command.arg0(launch.command.program()).args(launch.command.arguments());
+    let mut command = match &launch.stdin {
+        Stdin::WithThird(..) => third::command(&program, &launch.command),
+        _ => {
+            let mut command = Command::new(&program);
+            command.arg0(launch.command.program()).args(launch.command.arguments());
+            command
+        }
+    };
     command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.stdin(match launch.stdin {
         Stdin::Empty => Stdio::null(),
         Stdin::Pipe => Stdio::piped(),
         Stdin::Given(fd) => fd.into(),
+        Stdin::WithThird(stdin, third) => {
+            third::hand_over(stdin, third).map_err(|error| SpawnError::from_system(&program, &error))?.into()
+        }
     });
     for name in WITHHELD {
         command.env_remove(name);
@@ -95,7 +106,7 @@ fn start(launch: Launch) -> Result<Process, SpawnError> {
     let Some((child, _)) = &mut unwatched.0 else { unreachable!("it was just put in") };
     let (streams, pidfd) = watch(child, group).map_err(|error| SpawnError::from_system(&program, &error))?;
     let Some((child, group)) = unwatched.0.take() else { unreachable!("it is still in") };
-    let running = Running { child, pidfd, group, mark, grace: launch.grace, _keeps: launch.keeps };
+    let running = Running { child, pidfd, group, mark, grace: launch.grace, keeps: launch.keeps };
     let (stdin, stdout, stderr) = streams;
     Ok(Process { running: Some(running), stdin, stdout, stderr })
 }

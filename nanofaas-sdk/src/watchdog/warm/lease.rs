@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, watch};
 
 use crate::protocol::Failure;
-use crate::watchdog::process::Kept;
+use crate::watchdog::process::{Kept, Tail};
 
 /// Where a kept child stands.
 #[derive(Clone)]
@@ -27,6 +27,10 @@ pub(super) struct Generation {
     state: Mutex<State>,
     /// Something happened that the supervisor should look at.
     pub(super) changed: Notify,
+    /// Whether it may still serve others when a call was given up in the middle.
+    outlives_calls: bool,
+    /// What the process wrote last.
+    tail: Tail,
     /// How the process ended, once it has.
     ended: watch::Sender<Option<ExitStatus>>,
 }
@@ -40,14 +44,18 @@ struct State {
     /// A call was given up, and what it held on to until it is known whether the child still works.
     suspect: Option<Vec<Kept>>,
     has_succeeded: bool,
+    /// It must not take another call.
+    is_spoiled: bool,
 }
 
 impl Generation {
-    pub(super) fn new(max_invocations: u64) -> Self {
+    pub(super) fn new(max_invocations: u64, outlives_calls: bool) -> Self {
         let left = (max_invocations > 0).then_some(max_invocations);
         Self {
             state: Mutex::new(State { left, ..State::default() }),
             changed: Notify::new(),
+            outlives_calls,
+            tail: Tail::default(),
             ended: watch::Sender::new(None),
         }
     }
@@ -60,6 +68,15 @@ impl Generation {
     pub(super) fn is_worn_out(&self) -> bool {
         let state = self.state();
         state.left == Some(0) && state.at_work.is_empty()
+    }
+
+    pub(super) fn tail(&self) -> &Tail {
+        &self.tail
+    }
+
+    /// Whether it has to go, whatever it can still take.
+    pub(super) fn is_spoiled(&self) -> bool {
+        self.state().is_spoiled
     }
 
     pub(super) fn is_idle(&self) -> bool {
@@ -110,6 +127,17 @@ impl Lease {
         self.generation.state().has_succeeded |= has_succeeded;
     }
 
+    /// The child answered, and must not take another call.
+    pub(crate) fn spoiled(mut self) {
+        self.is_done = true;
+        self.generation.spoil();
+    }
+
+    /// What the child wrote last.
+    pub(crate) fn tail(&self) -> &Tail {
+        &self.generation.tail
+    }
+
     /// How the child ended, when it does.
     pub(crate) async fn ended(&self) -> Option<ExitStatus> {
         let mut ended = self.generation.ended.subscribe();
@@ -123,6 +151,9 @@ impl Drop for Lease {
         if let Some(at) = state.at_work.iter().position(|known| *known == self.execution_id) {
             state.at_work.swap_remove(at);
         }
+        if !self.is_done && !self.generation.outlives_calls {
+            state.spoil();
+        }
         if !self.is_done {
             state.suspect.get_or_insert_default().extend(self.keeps.take());
         }
@@ -131,6 +162,21 @@ impl Drop for Lease {
         if worn_out || !self.is_done {
             self.generation.changed.notify_one();
         }
+    }
+}
+
+impl Generation {
+    fn spoil(&self) {
+        self.state().spoil();
+        self.changed.notify_one();
+    }
+}
+
+impl State {
+    fn spoil(&mut self) {
+        self.is_spoiled = true;
+        // Who comes now waits for the next one.
+        self.left = Some(0);
     }
 }
 

@@ -4,9 +4,11 @@
 //! process; a [`Generation`](lease::Generation) is what the calls of one process share.
 
 mod lease;
+mod presence;
 mod supervisor;
 
 use std::ffi::OsString;
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,12 +16,14 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::command_line::CommandLine;
+use super::process::Stdin;
 use crate::context::{Cancel, Why};
-use crate::executor::{BoxFuture, Stage};
+use crate::executor::BoxFuture;
 use crate::protocol::{Code, Failure};
 use crate::start_error::StartError;
 pub(crate) use lease::Lease;
 use lease::Stand;
+pub(crate) use presence::Presence;
 use supervisor::Supervisor;
 
 /// How long the end of a child may take beyond its grace.
@@ -34,6 +38,21 @@ pub(crate) trait Program: Send + Sync + 'static {
 
     /// Whether it can be started now; the error says what is in its way.
     fn check_free(&self) -> BoxFuture<'_, Result<(), String>>;
+
+    /// What the next process finds on its stdin; the program keeps the other ends.
+    fn connect(&self) -> io::Result<Stdin> {
+        Ok(Stdin::Empty)
+    }
+
+    /// Whether it may still serve others when a call was given up in the middle.
+    fn outlives_calls(&self) -> bool {
+        true
+    }
+
+    /// Whether its successor is started at once, and calls wait for it, the first time that it ends.
+    fn is_replaced_at_once(&self) -> bool {
+        false
+    }
 
     /// Asks it whether it can take calls; the error says what it answered.
     fn probe(&self) -> BoxFuture<'_, Result<(), String>>;
@@ -77,9 +96,9 @@ impl Keeper {
     }
 
     /// Starts the child and waits until it can take calls.
-    pub(crate) async fn start(&self, stage: Stage) -> Result<(), StartError> {
+    pub(crate) async fn start(&self, presence: Presence) -> Result<(), StartError> {
         let (first, started) = oneshot::channel();
-        let supervisor = Supervisor::new(Arc::clone(&self.shared), stage);
+        let supervisor = Supervisor::new(Arc::clone(&self.shared), presence);
         *self.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(tokio::spawn(supervisor.run(first)));
         started.await.unwrap_or_else(|_| {
             let message = "the child was not started: the process stops".to_owned();
@@ -90,6 +109,11 @@ impl Keeper {
     /// A place for one call at the child. Waits while it is replaced as planned.
     pub(crate) fn lease(&self, execution_id: &str) -> impl Future<Output = Result<Lease, Failure>> + use<> {
         lease::acquire(self.shared.stand.subscribe(), execution_id.to_owned())
+    }
+
+    /// Whether it takes a call at once.
+    pub(crate) fn is_ready(&self) -> bool {
+        matches!(&*self.shared.stand.borrow(), Stand::Ready(_))
     }
 
     /// Ends the child, and waits until it is gone.

@@ -9,11 +9,11 @@ use tokio::time::{sleep, timeout};
 
 use super::Shared;
 use super::lease::{Generation, Stand};
-use crate::executor::Stage;
+use super::presence::Presence;
 use crate::metrics::Restart;
 use crate::protocol::Code;
 use crate::start_error::StartError;
-use crate::watchdog::process::{Launch, LineLog, Process, Stdin, Tail, describe, exit_code, spawn};
+use crate::watchdog::process::{Launch, LineLog, Process, Tail, describe, exit_code, spawn};
 
 /// The pause before a child that ended by itself is started again; doubles every time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -35,7 +35,7 @@ const LAST_LINES: Duration = Duration::from_millis(100);
 
 pub(super) struct Supervisor {
     shared: Arc<Shared>,
-    stage: Stage,
+    presence: Presence,
     /// Ends in a row without a successful call.
     crashes: u32,
 }
@@ -63,9 +63,9 @@ enum Over {
 }
 
 impl Supervisor {
-    pub(super) fn new(shared: Arc<Shared>, stage: Stage) -> Self {
-        stage.metrics.keeps_child();
-        Self { shared, stage, crashes: 0 }
+    pub(super) fn new(shared: Arc<Shared>, presence: Presence) -> Self {
+        presence.stage.metrics.keeps_child();
+        Self { shared, presence, crashes: 0 }
     }
 
     /// Keeps a child running; tells how the first start went.
@@ -83,7 +83,7 @@ impl Supervisor {
                     }
                     tracing::error!(target: "nanofaas", code = code.as_str(), error = message, "the child did not start again");
                     self.down();
-                    if self.crashed(exit_code).await.is_err() {
+                    if self.crashed(exit_code, false).await.is_err() {
                         break;
                     }
                     continue;
@@ -93,7 +93,7 @@ impl Supervisor {
             let is_first = first.take().map(|first| first.send(Ok(()))).is_some();
             self.shared.stand.send_replace(Stand::Ready(Arc::clone(&generation)));
             if !is_first {
-                self.stage.lifecycle.ready(init);
+                self.presence.replaced(init);
                 let init_ms = u64::try_from(init.as_millis()).unwrap_or(u64::MAX);
                 tracing::info!(target: "nanofaas", init_ms, "the child is ready again");
             }
@@ -110,15 +110,18 @@ impl Supervisor {
         let began = Instant::now();
         let failed = |code, message, exit_code| NotStarted::Failed { code, message, exit_code };
         program.check_free().await.map_err(|reason| failed(Code::Startup, reason, 1))?;
+        let stdin = program
+            .connect()
+            .map_err(|error| failed(Code::Spawn, format!("there is no pipe for the child: {error}"), 1))?;
         let launch = Launch {
             command: Arc::clone(program.command()),
             environment: program.environment(),
-            stdin: Stdin::Empty,
+            stdin,
             grace: self.shared.rules.grace,
             keeps: Box::new(()),
         };
         let mut process = spawn(launch).await.map_err(|error| failed(Code::Spawn, error.message().to_owned(), 1))?;
-        let generation = Arc::new(Generation::new(self.shared.rules.max_invocations));
+        let generation = Arc::new(Generation::new(self.shared.rules.max_invocations, program.outlives_calls()));
         let (tail, lines) = follow(&mut process, &generation);
         let last_answer = Mutex::new(String::new());
         tokio::select! {
@@ -170,6 +173,9 @@ impl Supervisor {
     async fn serve(&self, process: &Process, generation: &Generation) -> Over {
         let interval = self.shared.rules.probe_interval;
         loop {
+            if generation.is_spoiled() {
+                return Over::Hung;
+            }
             if generation.is_worn_out() {
                 return Over::WornOut;
             }
@@ -181,6 +187,9 @@ impl Supervisor {
                 is_well = self.asked_when_idle(interval, generation) => (!is_well).then(Vec::new),
             };
             let Some(given_up) = suspicion else { continue };
+            if generation.is_spoiled() {
+                return Over::Hung;
+            }
             if let Some(over) = self.examine(process).await {
                 return over;
             }
@@ -210,12 +219,12 @@ impl Supervisor {
             if timeout(DOUBT.min(self.shared.rules.grace), self.answers(&nobody)).await.is_ok() {
                 return None;
             }
-            self.stage.lifecycle.interrupted();
+            self.presence.lost();
             let left = self.shared.rules.grace.saturating_sub(DOUBT);
             if timeout(left, self.answers(&nobody)).await.is_err() {
                 return Some(Over::Hung);
             }
-            self.stage.lifecycle.resumed();
+            self.presence.resumed();
             None
         };
         tokio::select! {
@@ -237,49 +246,70 @@ impl Supervisor {
                 self.crashes = if generation.has_succeeded() { 0 } else { self.crashes };
                 self.shared.stand.send_replace(Stand::Starting);
                 let _ = process.terminate().await;
-                self.stage.metrics.child_restarted(Restart::Recycle);
+                self.presence.stage.metrics.child_restarted(Restart::Recycle);
                 tracing::info!(target: "nanofaas", "the child has taken WARM_MAX_INVOCATIONS calls and is replaced");
                 Ok(())
             }
             Over::Exited => {
-                self.down();
+                let is_quick = self.down_unless_quick(generation);
                 let status = process.finish_all().await.ok();
                 generation.ended(status);
-                self.stage.metrics.child_restarted(Restart::Crash);
-                self.lost(generation, status, "the child ended by itself").await
+                self.presence.stage.metrics.child_restarted(Restart::Crash);
+                self.lost(generation, status, "the child ended by itself", is_quick).await
             }
             Over::Hung => {
-                self.down();
+                let is_quick = self.down_unless_quick(generation);
                 let status = process.terminate().await.ok();
                 generation.ended(status);
-                self.stage.metrics.child_restarted(Restart::Hang);
-                self.lost(generation, status, "the child did not answer any more and was ended").await
+                self.presence.stage.metrics.child_restarted(Restart::Hang);
+                self.lost(generation, status, "the child did not answer as it should and was ended", is_quick).await
             }
         }
     }
 
+    /// Whether calls only have to wait a moment; else they are refused from here on.
+    fn down_unless_quick(&self, generation: &Generation) -> bool {
+        let is_first = self.crashes == 0 || generation.has_succeeded();
+        let is_quick = is_first && self.shared.program.is_replaced_at_once();
+        if is_quick {
+            self.shared.stand.send_replace(Stand::Starting);
+        } else {
+            self.down();
+        }
+        is_quick
+    }
+
     fn down(&self) {
-        self.stage.lifecycle.interrupted();
+        self.presence.lost();
         self.shared.stand.send_replace(Stand::Down);
     }
 
-    async fn lost(&mut self, generation: &Generation, status: Option<ExitStatus>, what: &str) -> Result<(), ()> {
+    async fn lost(
+        &mut self,
+        generation: &Generation,
+        status: Option<ExitStatus>,
+        what: &str,
+        is_quick: bool,
+    ) -> Result<(), ()> {
         if generation.has_succeeded() {
             self.crashes = 0;
         }
         let how = status.map(describe);
         tracing::error!(target: "nanofaas", how, "{what}");
-        self.crashed(status.map_or(1, exit_code)).await
+        self.crashed(status.map_or(1, exit_code), is_quick).await
     }
 
     /// Counts an end and waits before the next start; an error where there is none.
-    async fn crashed(&mut self, exit_code: u8) -> Result<(), ()> {
+    async fn crashed(&mut self, exit_code: u8, is_quick: bool) -> Result<(), ()> {
         self.crashes += 1;
         let limit = self.shared.rules.crash_limit;
         if limit > 0 && self.crashes >= limit {
             tracing::error!(target: "nanofaas", limit, exit_code, "the child ended too often (WATCHDOG_CRASH_LIMIT): ending with its status");
-            self.stage.lifecycle.end(exit_code);
+            self.presence.stage.lifecycle.end(exit_code);
             return Err(());
+        }
+        if is_quick {
+            return Ok(());
         }
         let pause = FIRST_PAUSE.saturating_mul(1 << (self.crashes - 1).min(16)).min(LONGEST_PAUSE);
         let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
@@ -293,7 +323,7 @@ impl Supervisor {
 
 /// Logs what a process writes; the last lines, and the end of all of them.
 fn follow(process: &mut Process, generation: &Arc<Generation>) -> (Tail, impl Future<Output = ()> + use<>) {
-    let tail = Tail::default();
+    let tail = generation.tail().clone();
     let log = |stream| {
         let generation = Arc::clone(generation);
         LineLog::new(stream, Some(tail.clone()), move || generation.execution_id())

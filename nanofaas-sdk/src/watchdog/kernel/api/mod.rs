@@ -140,6 +140,8 @@ impl<'a> Asked<'a> {
             let mut invocation = Invocation::new(caller, RequestBody::default(), None);
             invocation.timeout = Some(NO_LIMIT);
             invocation.brought = Some(task.clone());
+            // As during a restart: whoever comes early waits.
+            runtime.lifecycle.started().await;
             match runtime.invoke(invocation).await {
                 Answer::Refused(failure) | Answer::Ended { outcome: Err(failure), .. } => Err(failure),
                 Answer::Ended { outcome: Ok(_), .. } => {
