@@ -15,6 +15,8 @@ PYTHON = os.environ.get("PYTHON", sys.executable)
 NODE = os.environ.get("NODE", "node")
 # Only for a child that hangs: no test waits this long.
 PATIENCE = 20
+# Keeps our own fd 3 taken: nothing that subprocess needs may be where the child's answers go.
+TAKEN = os.open(os.devnull, os.O_RDONLY)
 
 
 def python_launcher(prelude=""):
@@ -60,8 +62,8 @@ class Worker:
     def __init__(self, command, env, cwd, ack=True):
         self.answers, theirs = os.pipe()
 
-        # Not pass_fds, which keeps the number: the answers go to 3.
-        def answers_to_3():
+        # pass_fds alone keeps the number.
+        def move_to_3():
             os.dup2(theirs, 3)
 
         self.process = subprocess.Popen(
@@ -69,8 +71,8 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            close_fds=False,
-            preexec_fn=answers_to_3,
+            pass_fds=[3],
+            preexec_fn=move_to_3,
             env={**os.environ, "__OW_WAIT_FOR_ACK": "1", **env},
             cwd=cwd,
         )

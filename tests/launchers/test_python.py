@@ -82,8 +82,7 @@ class Lines(PythonTest):
         self.assertEqual(worker.call("small"), "small")
 
     def test_a_request_in_pieces(self):
-        code = "import sys\nprint('ready')\ndef handle(request): return request"
-        worker = self.start(code)
+        worker = self.start(self.ECHO)
         line = json.dumps({"value": "é世😀"}, ensure_ascii=False).encode() + b"\n"
         for byte in line:
             worker.write(bytes([byte]))
@@ -235,7 +234,7 @@ class Streams(PythonTest):
     def test_a_handler_may_close_its_streams(self):
         code = "import sys\ndef handle(request):\n    sys.stdout.close()\n    sys.stderr = None"
         worker = self.start(code)
-        self.assertEqual([worker.call({}), worker.call({})[:0] if False else None], [None, None])
+        self.assertEqual([worker.call({}), worker.call({})], [None, None])
         self.assertEqual(worker.end(), 0)
 
     def test_stdin_is_empty(self):
@@ -247,12 +246,12 @@ class Streams(PythonTest):
     def test_programs_get_neither_requests_nor_answers(self):
         code = (
             "import subprocess\ndef handle(request):\n"
-            "    return subprocess.check_output('exec ls -l /proc/self/fd', shell=True,"
-            " close_fds=False, text=True).split()"
+            "    list = ['ls', '-l', '/proc/self/fd']\n"
+            "    return subprocess.check_output(list, close_fds=False, text=True)"
         )
-        answer = self.start(code).call({})
-        self.assertEqual([word for word in answer if "pipe:" in word].__len__(), 2, answer)
-        self.assertNotIn("3", [name for name in answer if name == "3" and "pipe" in name])
+        listing = self.start(code).call({})
+        # Its stdout and its stderr.
+        self.assertEqual(listing.count("pipe:"), 2, listing)
 
     def test_a_forked_child_that_comes_back_answers_nothing(self):
         code = (
@@ -280,12 +279,12 @@ class Start(PythonTest):
         self.assertIn("has no function 'handle'", self.fail_to_start("handle = 7"))
 
     def test_a_name_that_python_itself_has_is_refused(self):
-        for name in ["types", "time"]:
+        for name in ["os", "time"]:
             log = self.fail_to_start("def handle(request): pass", file=name + ".py")
             self.assertIn("give it another name", log)
 
     def test_nothing_is_answered_before_the_import_has_ended(self):
-        code = "import os\nprint('importing')\nos.read(os.open('go', os.O_RDONLY), 1)\ndef handle(r): pass"
+        code = "print('importing')\nopen('go').read()\ndef handle(request): pass"
         os.mkfifo(str(self.folder / "go"))
         worker = self.start(code, ack=False)
         worker.stdout.wait_for("importing")
@@ -295,10 +294,10 @@ class Start(PythonTest):
 
     def test_a_handler_is_a_module_beside_its_siblings(self):
         self.write("app/sibling.py", "VALUE = 7")
-        self.write("handler_in_cwd.py", "")
         code = (
             "import sibling, sys\n"
-            "def handle(request): return [sibling.VALUE, __name__, sys.argv, sys.path[0], '' in sys.path]"
+            "def handle(request):\n"
+            "    return [sibling.VALUE, __name__, sys.argv, sys.path[0], '' in sys.path]"
         )
         folder = str(self.folder / "app")
         worker = self.start(code, file="app/handler.py")

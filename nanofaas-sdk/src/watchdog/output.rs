@@ -163,7 +163,7 @@ mod tests {
     fn the_first_value_is_told_as_soon_as_it_is_whole() {
         for (text, end) in [
             (&b"{\"a\":1}"[..], Some(7)),
-            (b" {\"a\":{}}\nmore", Some(10)),
+            (b" {\"a\":{}}\nmore", Some(9)),
             (b"{\"a\":{}", None),
             (b"\xef\xbb\xbf[1]", Some(6)),
             (b"\"a\\\"", None),

@@ -114,7 +114,7 @@ impl Run {
                 let limit = Limit { bytes: limit, early: *early };
                 let (process, attended) = attend(process, payload, Some(limit), &context).await?;
                 if attended.is_early {
-                    self.reap_behind(process, held);
+                    self.reap_behind(process, &held);
                 } else {
                     end(process, &attended.tail).await?;
                 }
@@ -153,7 +153,7 @@ impl Run {
     }
 
     /// Lets a child end by itself that has answered already.
-    fn reap_behind(&self, process: Process, held: Arc<Mutex<Option<Call>>>) {
+    fn reap_behind(&self, process: Process, held: &Mutex<Option<Call>>) {
         let room = Arc::clone(&self.behind).try_acquire_owned().ok();
         if room.is_some() {
             *held.lock().unwrap_or_else(PoisonError::into_inner) = None;

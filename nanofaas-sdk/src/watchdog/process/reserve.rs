@@ -154,7 +154,7 @@ async fn next(ends: &mut Option<tokio::signal::unix::Signal>) {
     {
         return;
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 async fn until(end: Option<Instant>) {

@@ -81,7 +81,7 @@ fn start(launch: Launch) -> Result<Process, SpawnError> {
         Stdin::Pipe => Stdio::piped(),
         Stdin::Given(fd) => fd.into(),
         Stdin::WithThird(stdin, third) => {
-            third::hand_over(stdin, third).map_err(|error| SpawnError::from_system(&program, &error))?.into()
+            third::hand_over(&stdin, &third).map_err(|error| SpawnError::from_system(&program, &error))?.into()
         }
     });
     for name in WITHHELD {

@@ -35,7 +35,7 @@ pub(super) fn command(program: &Path, line: &CommandLine) -> Command {
 }
 
 /// Puts two descriptors into a socket, whose other end the child reads.
-pub(super) fn hand_over(stdin: OwnedFd, third: OwnedFd) -> io::Result<OwnedFd> {
+pub(super) fn hand_over(stdin: &OwnedFd, third: &OwnedFd) -> io::Result<OwnedFd> {
     let (ours, theirs) = UnixStream::pair()?;
     let descriptors = [third.as_fd(), stdin.as_fd()];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];

@@ -67,7 +67,7 @@ impl Connection {
                 // A worker that does not read it all has its reasons, and still answers.
                 let _ = requests.write_all(request).await;
             };
-            let (_, answer) = tokio::join!(sent, line(answers, buffer, limit));
+            let ((), answer) = tokio::join!(sent, line(answers, buffer, limit));
             answer
         };
         tokio::select! {

@@ -109,6 +109,10 @@ function send(text) {
 }
 
 const requests = takeRequests();
+for (const stream of [process.stdout, process.stderr]) {
+  // Else what a full pipe does not take leaves behind the answer, or is lost by process.exit().
+  stream._handle?.setBlocking?.(true);
+}
 const handle = await load();
 // One that a call left behind must not end the worker under the next call.
 process.on("unhandledRejection", (reason) => console.error("unhandled rejection:", reason));

@@ -120,9 +120,7 @@ def load():
     module = sys.modules[name]
     place = getattr(module, "__file__", None)
     if not place or not os.path.samefile(place, file):
-        sys.exit(
-            "%s is not what %r imports, which is %r: give it another name" % (file, name, module)
-        )
+        sys.exit("%s is not what %r imports, %r is: give it another name" % (file, name, module))
     handle = getattr(module, function, None)
     if not callable(handle):
         sys.exit("%s has no function %r; HANDLER_FUNCTION names another" % (file, function))
@@ -157,7 +155,7 @@ def invoke(handle, call, dumps):
 
 
 def send(text):
-    # What a call printed leaves before its answer. The handler may have closed or replaced a stream.
+    # What a call printed leaves before its answer. The handler may have closed a stream.
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -180,6 +178,8 @@ def main():
         loop()
     send('{"ok":true}')
     for line in requests:
+        if not line.endswith(b"\n"):
+            break
         try:
             text = invoke(handle, loads(line.decode()), dumps)
         except BaseException as error:

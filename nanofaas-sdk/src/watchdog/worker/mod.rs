@@ -1,4 +1,4 @@
-//! Persistent children that take one line per call, as the launchers of OpenWhisk's ActionLoop do.
+//! Persistent children that take one line per call, as the launchers of `OpenWhisk`'s `ActionLoop` do.
 //!
 //! A line of JSON on stdin is a request, a line of JSON on fd 3 its answer; stdout and stderr are log.
 //! <https://github.com/apache/openwhisk-runtime-go/blob/master/docs/ACTION.md>

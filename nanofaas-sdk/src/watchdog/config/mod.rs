@@ -1,18 +1,18 @@
 //! The environment of a watchdog: read once, checked as a whole.
 
+mod http;
+#[cfg(feature = "kernel")]
+mod kernel;
+mod per_call;
+mod worker;
+
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use super::child::{self, Child};
 use super::command_line::CommandLine;
-use super::file::FilePaths;
-use super::http::Address;
-use super::prespawn::Ahead;
-use super::stdio::Exchange;
 use super::variables::TABLES;
 use super::warm::Rules;
-use super::worker::{Handler, Launched};
 use crate::config::{Config, ConfigError, Reader};
 use crate::protocol::check_json;
 
@@ -84,7 +84,7 @@ impl Settings {
         if mode == Mode::Kernel {
             return Self::kernel(reader, command, config, is_warm);
         }
-        let launched = (mode == Mode::Worker).then(|| launched(&mut reader, command.clone()));
+        let launched = (mode == Mode::Worker).then(|| worker::launched(&mut reader, command.clone()));
         let command = match &launched {
             Some(launched) => launched.as_ref().map(|launched| CommandLine::clone(&launched.command)),
             None => command.or_else(|| command_of(&mut reader)),
@@ -94,14 +94,14 @@ impl Settings {
             reader.complain("WATCHDOG_PRESPAWN is for EXECUTION_MODE=STDIO: unset one of them".to_owned());
         }
         let mode = match mode {
-            Mode::Http | Mode::Warm => http(&mut reader, is_warm.then_some(config.port), grace),
+            Mode::Http | Mode::Warm => http::read(&mut reader, is_warm.then_some(config.port), grace),
             Mode::Worker => {
-                let count = workers(&mut reader, &mut config);
+                let count = worker::count(&mut reader, &mut config);
                 let rules = rules(&mut reader, grace);
                 launched.flatten().map(|launched| child::Mode::Worker { launched, count, rules })
             }
-            Mode::Stdio => Some(child::Mode::PerCall(stdio(&mut reader))),
-            Mode::File => Some(file(&mut reader, config.max_concurrent_handlers)),
+            Mode::Stdio => Some(child::Mode::PerCall(per_call::stdio(&mut reader))),
+            Mode::File => Some(per_call::file(&mut reader, config.max_concurrent_handlers)),
             #[cfg(feature = "kernel")]
             Mode::Kernel => unreachable!("it was read above"),
         };
@@ -111,29 +111,6 @@ impl Settings {
             (Some(command), Some(mode)) => Ok(Self { child: Child::of(command, mode, grace), config }),
             _ => unreachable!("what is missing is a mistake"),
         }
-    }
-}
-
-#[cfg(feature = "kernel")]
-impl Settings {
-    fn kernel(
-        mut reader: Reader<'_>,
-        command: Option<CommandLine>,
-        mut config: Config,
-        is_warm: bool,
-    ) -> Result<Self, ConfigError> {
-        let command = command.or_else(|| reader.text("WATCHDOG_CMD").and_then(|_| command_of(&mut reader)));
-        let settings = super::kernel::Settings::read(&mut reader, command);
-        settings.adjust(&mut reader, &mut config);
-        let is_idle_set = reader.text("WARM_IDLE_TIMEOUT_MS").is_some();
-        calls(&mut reader, &mut config, is_warm);
-        if !is_idle_set {
-            // Its state would be lost without a word.
-            config.idle_timeout = None;
-        }
-        let (command, grace) = (settings.interpreter.clone(), settings.grace);
-        let child = Child::of(command, child::Mode::Kernel(Box::new(settings)), grace);
-        reader.finish(Self { child, config })
     }
 }
 
@@ -158,6 +135,17 @@ pub(super) fn port(reader: &mut Reader<'_>) -> u16 {
         return super::kernel::port(reader, api).0;
     }
     reader.number("WARM_PORT", 0..=u16::MAX)
+}
+
+/// What holds for every kept child. One that speaks through pipes is never asked for its health.
+fn rules(reader: &mut Reader<'_>, grace: Duration) -> Rules {
+    Rules {
+        ready_timeout: reader.milliseconds("READY_TIMEOUT_MS", 1),
+        grace,
+        crash_limit: reader.number("WATCHDOG_CRASH_LIMIT", 0..=1_000_000),
+        max_invocations: reader.number("WARM_MAX_INVOCATIONS", 0..=u64::MAX),
+        probe_interval: Duration::ZERO,
+    }
 }
 
 fn mode(reader: &mut Reader<'_>) -> Mode {
@@ -185,131 +173,6 @@ fn command_of(reader: &mut Reader<'_>) -> Option<CommandLine> {
             None
         }
     }
-}
-
-/// What holds for every kept child. One that speaks through pipes is never asked for its health.
-fn rules(reader: &mut Reader<'_>, grace: Duration) -> Rules {
-    Rules {
-        ready_timeout: reader.milliseconds("READY_TIMEOUT_MS", 1),
-        grace,
-        crash_limit: reader.number("WATCHDOG_CRASH_LIMIT", 0..=1_000_000),
-        max_invocations: reader.number("WARM_MAX_INVOCATIONS", 0..=u64::MAX),
-        probe_interval: Duration::ZERO,
-    }
-}
-
-/// The program of workers: `command`, `WATCHDOG_CMD`, or a launcher around `HANDLER_MODULE`.
-fn launched(reader: &mut Reader<'_>, command: Option<CommandLine>) -> Option<Launched> {
-    let acknowledges = reader.flag("OW_WAIT_FOR_ACK").unwrap_or(false);
-    let module = reader.text("HANDLER_MODULE");
-    let function = reader.text("HANDLER_FUNCTION").unwrap_or_else(|| "handle".to_owned());
-    if command.is_some() || reader.text("WATCHDOG_CMD").is_some() {
-        let command = command.or_else(|| command_of(reader))?;
-        return Some(Launched::program(command, acknowledges));
-    }
-    let Some(module) = module else {
-        reader.complain(
-            "neither HANDLER_MODULE nor WATCHDOG_CMD is set: name a handler's file, such as `handler.py`, or a program that \
-             reads lines"
-                .to_owned(),
-        );
-        return None;
-    };
-    let interpreter = reader.text("HANDLER_INTERPRETER").map(|text| (CommandLine::parse(&text), text));
-    let interpreter = match interpreter {
-        Some((Err(reason), text)) => {
-            reader.mistake("HANDLER_INTERPRETER", &text, &reason);
-            return None;
-        }
-        Some((Ok(interpreter), _)) => Some(interpreter),
-        None => None,
-    };
-    let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
-    match Handler::find(&module, &function, &folder) {
-        Ok(handler) => Some(Launched::handler(handler, interpreter)),
-        Err(reason) => {
-            reader.mistake("HANDLER_MODULE", &module, &reason);
-            None
-        }
-    }
-}
-
-/// How many workers there are: as many calls run at once.
-fn workers(reader: &mut Reader<'_>, config: &mut Config) -> usize {
-    if reader.text("WATCHDOG_WORKERS").is_some() {
-        config.max_concurrent_handlers = reader.number("WATCHDOG_WORKERS", 1..=1_024);
-    }
-    config.max_concurrent_handlers
-}
-
-/// `own_port` is where a warm watchdog itself listens.
-fn http(reader: &mut Reader<'_>, own_port: Option<u16>, grace: Duration) -> Option<child::Mode> {
-    let probe_interval = reader.milliseconds("WATCHDOG_HEALTH_INTERVAL_MS", 0);
-    let rules = Rules { probe_interval, ..rules(reader, grace) };
-    let fallback = if own_port.is_some() { "http://127.0.0.1:8081/invoke" } else { "http://127.0.0.1:8080/invoke" };
-    let (runtime, health) = (reader.text("RUNTIME_URL"), reader.text("HEALTH_URL"));
-    let address = Address::parse(runtime.as_deref().unwrap_or(fallback), health.as_deref());
-    let address =
-        address.and_then(|address| address.settle().map_err(|error| vec![("RUNTIME_URL", error.to_string())]));
-    let runtime = runtime.as_deref().unwrap_or(fallback);
-    let address = match address {
-        Ok(address) => address,
-        Err(wrong) => {
-            for (name, reason) in wrong {
-                let value = if name == "HEALTH_URL" { health.as_deref().unwrap_or_default() } else { runtime };
-                reader.mistake(name, value, &reason);
-            }
-            return None;
-        }
-    };
-    let port = address.port();
-    if own_port == Some(port) && address.is_local() {
-        reader.mistake(
-            "RUNTIME_URL",
-            runtime,
-            &format!(
-                "the watchdog itself listens on port {port} (WARM_PORT): give the child another one, such as 8081"
-            ),
-        );
-    }
-    Some(child::Mode::Http { address, rules })
-}
-
-fn stdio(reader: &mut Reader<'_>) -> Exchange {
-    let early = reader.flag("WATCHDOG_EARLY_REPLY").unwrap_or(false);
-    let children = reader.number("WATCHDOG_PRESPAWN", 0..=1_024);
-    let max_idle = reader.milliseconds("WATCHDOG_PRESPAWN_MAX_IDLE_MS", 0);
-    let has_ids = |text: &str| match text.to_ascii_lowercase().as_str() {
-        "strict" => Some(true),
-        "none" => Some(false),
-        _ => None,
-    };
-    let has_ids = reader.parse("WATCHDOG_PRESPAWN_ENV", "expected strict or none", has_ids).unwrap_or(false);
-    if has_ids && children > 0 {
-        reader.complain(
-            "WATCHDOG_PRESPAWN starts children before their calls, so that EXECUTION_ID and TRACE_ID cannot be in their \
-             environment: set WATCHDOG_PRESPAWN_ENV=none where the program does without"
-                .to_owned(),
-        );
-    }
-    let max_idle = (!max_idle.is_zero()).then_some(max_idle);
-    Exchange::Stdio { early, ahead: (children > 0).then_some(Ahead { children, max_idle }) }
-}
-
-fn file(reader: &mut Reader<'_>, at_once: usize) -> child::Mode {
-    let mut path =
-        |name| reader.text(name).map(|path| std::path::absolute(&path).unwrap_or_else(|_| PathBuf::from(path)));
-    let paths = FilePaths { input: path("INPUT_FILE"), output: path("OUTPUT_FILE") };
-    if paths.are_shared() && at_once > 1 {
-        reader.complain(format!(
-            "INPUT_FILE and OUTPUT_FILE are shared by all calls, and NANOFAAS_MAX_CONCURRENT_HANDLERS lets {at_once} run at \
-             once: unset the paths, so that each call has files of its own"
-        ));
-    }
-    if paths.input.is_some() && paths.input == paths.output {
-        reader.complain("INPUT_FILE and OUTPUT_FILE are the same file".to_owned());
-    }
-    child::Mode::PerCall(Exchange::File(paths))
 }
 
 /// What one call needs that comes from the environment alone.
