@@ -117,6 +117,16 @@ fn java_http() {
 }
 
 #[test]
+fn python_worker() {
+    check("python-worker", 500);
+}
+
+#[test]
+fn node_worker() {
+    check("node-worker", 500);
+}
+
+#[test]
 fn the_readme_and_the_images_run_what_is_there() {
     let mut names: Vec<_> = std::fs::read_dir(folder()).expect("a folder").flatten().collect();
     names.retain(|entry| entry.path().is_dir());

@@ -1,5 +1,6 @@
 """The watchdog's side of the line protocol: starts a launcher and speaks lines with it."""
 
+import fcntl
 import json
 import os
 import pathlib
@@ -7,7 +8,9 @@ import select
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
+import time
 import unittest
 
 SOURCES = pathlib.Path(__file__).resolve().parents[2] / "nanofaas-sdk/src/watchdog/worker"
@@ -62,6 +65,11 @@ class Worker:
     def __init__(self, command, env, cwd, ack=True):
         self.answers, theirs = os.pipe()
 
+        # Without PYTHONUNBUFFERED and its like, which do what the launcher should.
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith("PYTHON")
+        }
+
         # pass_fds alone keeps the number.
         def move_to_3():
             os.dup2(theirs, 3)
@@ -73,7 +81,7 @@ class Worker:
             stderr=subprocess.PIPE,
             pass_fds=[3],
             preexec_fn=move_to_3,
-            env={**os.environ, "__OW_WAIT_FOR_ACK": "1", **env},
+            env={**inherited, "__OW_WAIT_FOR_ACK": "1", **env},
             cwd=cwd,
         )
         os.close(theirs)
@@ -111,6 +119,16 @@ class Worker:
     def idle(self):
         """Whether nothing at all came since the last answer."""
         return not self.buffer and not select.select([self.answers], [], [], 0)[0]
+
+    def wait_until_full(self):
+        """Until fd 3 takes no more."""
+        size = fcntl.fcntl(self.answers, 1032)  # F_GETPIPE_SZ
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            waiting = fcntl.ioctl(self.answers, termios.FIONREAD, bytes(4))
+            if int.from_bytes(waiting, sys.byteorder) == size:
+                return
+        raise AssertionError("it is never full")
 
     def status(self):
         return self.process.wait(PATIENCE)

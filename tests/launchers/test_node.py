@@ -97,6 +97,14 @@ class Lines(NodeTest):
         self.assertEqual(worker.call(value), value)
         self.assertEqual(worker.call("small"), "small")
 
+    def test_a_signal_in_the_middle_of_an_answer_loses_nothing(self):
+        worker = self.start("process.on('SIGUSR2', () => {});\n" + ECHO)
+        worker.send("x" * 1000000)
+        worker.wait_until_full()
+        worker.process.send_signal(signal.SIGUSR2)
+        self.assertEqual(len(worker.read_line()), 1000003)
+        self.assertTrue(worker.idle())
+
     def test_a_request_in_pieces(self):
         worker = self.start(ECHO)
         line = json.dumps({"value": "é世😀"}, ensure_ascii=False).encode() + b"\n"
