@@ -1,13 +1,13 @@
 //! Runs the tests of the programs that are part of the watchdog: the one in the interpreters of kernel
 //! mode, and the launchers of workers. Each runs under every Python that is installed.
 
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use harness::{has_command, skip, workspace};
 
 /// The versions that the programs are made for.
-const VERSIONS: [&str; 7] =
-    ["python3.8", "python3.9", "python3.10", "python3.11", "python3.12", "python3.13", "python3.14"];
+const VERSIONS: std::ops::RangeInclusive<u32> = 8..=14;
 
 #[test]
 fn the_program_of_kernel_mode_holds_under_every_python() {
@@ -27,9 +27,9 @@ fn run(folder: &str) {
         skip("python3 is not installed, and runs these tests");
         return;
     }
-    let mut found: Vec<_> = VERSIONS.into_iter().filter(|version| has_command(&[version, "--version"])).collect();
+    let mut found: Vec<_> = VERSIONS.filter_map(python).collect();
     if found.is_empty() {
-        found.push("python3");
+        found.push("python3".to_owned());
     }
     println!("with {}", found.join(", "));
     // Together: they mostly wait.
@@ -42,6 +42,19 @@ fn run(folder: &str) {
             println!("{python}: {reason}");
         }
     }
+}
+
+/// Python 3 of this minor version: on the path, or among those of pyenv.
+fn python(minor: u32) -> Option<String> {
+    let name = format!("python3.{minor}");
+    if has_command(&[&name, "--version"]) {
+        return Some(name);
+    }
+    let home = || std::env::home_dir().map(|home| home.join(".pyenv"));
+    let root = std::env::var_os("PYENV_ROOT").map(PathBuf::from).or_else(home)?;
+    let installed = std::fs::read_dir(root.join("versions")).ok()?.flatten();
+    let mut programs = installed.map(|version| version.path().join("bin").join(&name));
+    programs.find(|program| program.is_file()).map(|program| program.display().to_string())
 }
 
 fn start(folder: &str, python: &str) -> Child {

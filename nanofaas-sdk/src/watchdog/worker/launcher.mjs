@@ -41,7 +41,7 @@ function toJson(result) {
   try {
     text = JSON.stringify(result === undefined ? null : result);
     if (text === undefined) misfit = `result is a ${typeof result}`;
-    else if (text.includes("null")) misfit = findMisfit(result);
+    else if (text.includes("null") && hasMisfit(result)) misfit = findMisfit(result);
   } catch (error) {
     misfit = findMisfit(result) ?? error.message;
   }
@@ -53,14 +53,24 @@ function toJson(result) {
   return text;
 }
 
-/** The first number in a result that JSON has not, and where it is. */
+const isMisfit = (value) =>
+  typeof value === "bigint" || (typeof value === "number" && !Number.isFinite(value));
+
+/** Whether there is a number that JSON has not; much faster than to say where. */
+function hasMisfit(result) {
+  let found = false;
+  JSON.stringify(result, (_, value) => ((found ||= isMisfit(value)), value));
+  return found;
+}
+
+/** The first number that JSON has not, and where it is. */
 function findMisfit(result) {
   const paths = new Map();
   let misfit;
   const look = function (key, value) {
     const index = Array.isArray(this) ? key : JSON.stringify(key);
     const path = paths.has(this) ? `${paths.get(this)}[${index}]` : "result";
-    if (typeof value === "bigint" || (typeof value === "number" && !Number.isFinite(value))) {
+    if (isMisfit(value)) {
       misfit ??= `${path} is ${inspect(value)}`;
       return null;
     }
