@@ -156,7 +156,7 @@ fn remove(path: &Path) -> io::Result<()> {
 }
 
 /// A new directory that nobody else may enter.
-fn private_directory() -> io::Result<PathBuf> {
+pub(super) fn private_directory() -> io::Result<PathBuf> {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let parent = std::env::temp_dir();
     loop {

@@ -117,6 +117,12 @@ pub const KERNEL_VARIABLES: &[Variable] = &[
         "",
         "whose requests are answered beside `/invoke`: `executor` (port 8432), `flowfile` (port 9999) or `none`",
     ),
+    variable(
+        "KERNEL_SPEC",
+        "",
+        "name",
+        "the kernelspec of an installed Jupyter kernel, in the place of the embedded Python (feature `jupyter`)",
+    ),
     variable("EXECUTION_TIMEOUT", "", "s", "how long code may run; 3 with `executor`, else without limit, as 0 is"),
     variable(
         "WORKSPACE_FOLDER",

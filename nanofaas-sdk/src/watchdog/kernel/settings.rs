@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
+#[cfg(feature = "jupyter")]
+use super::interpreter::Kernelspec;
 use super::interpreter::{Launcher, command};
 use super::session::Rules;
 use crate::config::{Config, Reader};
@@ -50,6 +52,9 @@ impl Api {
 pub(crate) struct Settings {
     pub(crate) api: Api,
     pub(crate) interpreter: CommandLine,
+    /// What is started in its place.
+    #[cfg(feature = "jupyter")]
+    kernelspec: Option<Arc<Kernelspec>>,
     pub(crate) grace: Duration,
     pub(super) ready_timeout: Duration,
     /// How long the code of one call may run.
@@ -81,12 +86,20 @@ impl Settings {
         let is_executor = api == Api::Executor;
         let interpreter = interpreter.or_else(|| CommandLine::from_words(["python3".into()]));
         let interpreter = interpreter.unwrap_or_else(|| unreachable!("there is a word"));
+        #[cfg(feature = "jupyter")]
+        let kernelspec = kernelspec(reader, api);
+        #[cfg(feature = "jupyter")]
+        let interpreter = kernelspec.as_ref().map_or(interpreter, |spec| spec.program());
+        #[cfg(not(feature = "jupyter"))]
+        reader.not_yet("KERNEL_SPEC", "this build has no Jupyter kernels (feature `jupyter`)");
         let sessions = reader.number("KERNEL_SESSIONS", 1..=1_000);
         let idle = reader.milliseconds("KERNEL_SESSION_IDLE_TIMEOUT_MS", 0);
         let packages = reader.text("KERNEL_PACKAGES").unwrap_or_default();
         Self {
             api,
             interpreter,
+            #[cfg(feature = "jupyter")]
+            kernelspec,
             grace: reader.milliseconds("WATCHDOG_KILL_GRACE_MS", 0),
             ready_timeout: reader.milliseconds("READY_TIMEOUT_MS", 1),
             limit: seconds(reader, if is_executor { Some(Duration::from_secs(3)) } else { None }),
@@ -119,7 +132,13 @@ impl Settings {
     }
 
     pub(super) fn launcher(&self) -> Launcher {
-        Launcher { command: Arc::new(command(&self.interpreter)), grace: self.grace, ready_timeout: self.ready_timeout }
+        Launcher {
+            command: Arc::new(command(&self.interpreter)),
+            #[cfg(feature = "jupyter")]
+            kernelspec: self.kernelspec.clone(),
+            grace: self.grace,
+            ready_timeout: self.ready_timeout,
+        }
     }
 
     pub(super) fn rules(&self) -> Rules {
@@ -147,6 +166,28 @@ pub(crate) fn port(reader: &mut Reader<'_>, api: Api) -> (u16, &'static str) {
         }
     }
     (api.port(), "WARM_PORT")
+}
+
+/// `KERNEL_SPEC`, and what cannot be had with it.
+#[cfg(feature = "jupyter")]
+fn kernelspec(reader: &mut Reader<'_>, api: Api) -> Option<Arc<Kernelspec>> {
+    let name = reader.text("KERNEL_SPEC")?;
+    match Kernelspec::find(&name, &|name| std::env::var_os(name)) {
+        Err(reason) => {
+            reader.mistake("KERNEL_SPEC", &name, &reason);
+            None
+        }
+        Ok(_) if api == Api::Flowfile => {
+            reader.mistake("KERNEL_SPEC", &name, "KERNEL_API=flowfile has the embedded Python only; unset one of them");
+            None
+        }
+        Ok(spec) => {
+            if !spec.is_python() && reader.text("KERNEL_PACKAGES").is_some() {
+                reader.mistake("KERNEL_SPEC", &name, "KERNEL_PACKAGES are for kernels of Python; unset one of them");
+            }
+            Some(Arc::new(spec))
+        }
+    }
 }
 
 /// `EXECUTION_TIMEOUT`; 0 is none.

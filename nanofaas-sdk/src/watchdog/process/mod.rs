@@ -104,6 +104,17 @@ impl Process {
         }
     }
 
+    /// Limits the address space of the process, and of what it starts from now on.
+    #[cfg(feature = "jupyter")]
+    pub(crate) fn limit_memory(&self, bytes: u64) {
+        use rustix::process::{Resource, Rlimit, prlimit};
+        let limit = Rlimit { current: Some(bytes), maximum: Some(bytes) };
+        let Some(running) = &self.running else { return };
+        if let Err(error) = prlimit(Some(running.group), Resource::As, limit) {
+            tracing::warn!(target: "nanofaas", %error, "the memory of a child is not limited");
+        }
+    }
+
     /// Kills the process and everything that it started, at once.
     #[cfg(feature = "kernel")]
     pub(crate) async fn kill(mut self) -> io::Result<ExitStatus> {

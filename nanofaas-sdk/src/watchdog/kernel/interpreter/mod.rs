@@ -1,5 +1,8 @@
 //! A running interpreter, as a session sees it.
 
+mod either;
+#[cfg(feature = "jupyter")]
+mod jupyter;
 mod python;
 mod spare;
 
@@ -13,7 +16,10 @@ use serde_json::value::RawValue;
 
 use super::output::{Output, Stream, Truncated};
 use crate::watchdog::command_line::CommandLine;
-pub(super) use python::{Python, command};
+pub(super) use either::Interpreter;
+#[cfg(feature = "jupyter")]
+pub(super) use jupyter::Kernelspec;
+pub(super) use python::command;
 pub(super) use spare::Spares;
 
 /// What an interpreter tells, in the order in which it happened.
@@ -60,6 +66,9 @@ pub(super) struct Execute<'a> {
 #[derive(Clone, Debug)]
 pub(super) struct Launcher {
     pub(super) command: Arc<CommandLine>,
+    /// The Jupyter kernel that is started in the place of the command.
+    #[cfg(feature = "jupyter")]
+    pub(super) kernelspec: Option<Arc<Kernelspec>>,
     /// Between a signal and SIGKILL.
     pub(super) grace: Duration,
     /// From the start to the first sign of life.

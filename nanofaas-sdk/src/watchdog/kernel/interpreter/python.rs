@@ -314,18 +314,18 @@ enum Heard {
 }
 
 /// One of the pipes that a process writes to beside its frames.
-struct Pipe {
+pub(super) struct Pipe {
     stream: Option<Drained>,
     piece: Vec<u8>,
 }
 
 impl Pipe {
-    fn new(stream: Option<Drained>) -> Self {
+    pub(super) fn new(stream: Option<Drained>) -> Self {
         Self { stream, piece: vec![0; PIECE] }
     }
 
     /// The next bytes; never ends where there are none to come.
-    async fn read(&mut self) -> Bytes {
+    pub(super) async fn read(&mut self) -> Bytes {
         if let Some(stream) = &mut self.stream {
             if let Ok(length @ 1..) = stream.read(&mut self.piece).await {
                 return Bytes::copy_from_slice(&self.piece[..length]);
@@ -335,7 +335,7 @@ impl Pipe {
         std::future::pending().await
     }
 
-    fn read_now(&mut self) -> Option<Bytes> {
+    pub(super) fn read_now(&mut self) -> Option<Bytes> {
         let length = self.stream.as_mut()?.read_now(&mut self.piece);
         (length > 0).then(|| Bytes::copy_from_slice(&self.piece[..length]))
     }

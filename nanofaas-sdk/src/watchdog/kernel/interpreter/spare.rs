@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
-use super::{Launcher, NotStarted, Python};
+use super::{Interpreter, Launcher, NotStarted};
 
 /// The pause after a spare one did not start; doubles every time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -23,7 +23,7 @@ pub(in crate::watchdog::kernel) struct Spares {
 struct Shared {
     launcher: Launcher,
     wanted: usize,
-    waiting: Mutex<VecDeque<Python>>,
+    waiting: Mutex<VecDeque<Interpreter>>,
     taken: Notify,
 }
 
@@ -36,7 +36,7 @@ impl Spares {
     }
 
     /// One that lives: a spare one, or a new one where there is none.
-    pub(in crate::watchdog::kernel) async fn take(&self) -> Result<Python, NotStarted> {
+    pub(in crate::watchdog::kernel) async fn take(&self) -> Result<Interpreter, NotStarted> {
         loop {
             let spare = self.shared.waiting().pop_front();
             self.shared.taken.notify_one();
@@ -44,7 +44,7 @@ impl Spares {
                 Some(spare) if spare.is_alive() => return Ok(spare),
                 // It ended while it waited.
                 Some(_) => {}
-                None => return Python::start(&self.shared.launcher).await,
+                None => return Interpreter::start(&self.shared.launcher).await,
             }
         }
     }
@@ -54,7 +54,7 @@ impl Spares {
         if self.shared.wanted == 0 {
             return Ok(());
         }
-        let first = Python::start(&self.shared.launcher).await?;
+        let first = Interpreter::start(&self.shared.launcher).await?;
         self.shared.waiting().push_back(first);
         self.shared.taken.notify_one();
         Ok(())
@@ -68,7 +68,7 @@ impl Drop for Spares {
 }
 
 impl Shared {
-    fn waiting(&self) -> std::sync::MutexGuard<'_, VecDeque<Python>> {
+    fn waiting(&self) -> std::sync::MutexGuard<'_, VecDeque<Interpreter>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -77,7 +77,7 @@ impl Shared {
         loop {
             self.taken.notified().await;
             while self.waiting().len() < self.wanted {
-                match Python::start(&self.launcher).await {
+                match Interpreter::start(&self.launcher).await {
                     Ok(spare) => {
                         self.waiting().push_back(spare);
                         pause = FIRST_PAUSE;

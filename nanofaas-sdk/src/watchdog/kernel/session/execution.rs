@@ -12,9 +12,8 @@ use super::life::{Life, Over};
 use super::{Control, Execution, Turn, lock};
 use crate::metrics::Restart;
 use crate::watchdog::kernel::collect::Collector;
-use crate::watchdog::kernel::interpreter::{Event, Execute, Finished, Python};
+use crate::watchdog::kernel::interpreter::{Event, Execute, Finished, Interpreter};
 use crate::watchdog::kernel::output::{Output, Report};
-use crate::watchdog::kernel::wire::Request;
 
 /// How long a killed process may take to be gone before its call is answered without it.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -57,7 +56,7 @@ impl Execution {
 
 impl Life {
     /// Runs code and answers its call; `Err` where the interpreter is not left.
-    pub(super) async fn execute(&mut self, mut python: Python, execution: Execution) -> Result<Python, Over> {
+    pub(super) async fn execute(&mut self, mut python: Interpreter, execution: Execution) -> Result<Interpreter, Over> {
         let cancel = execution.call.context.cancellation();
         if cancel.why().is_some() {
             // Nobody waits for it any more.
@@ -109,7 +108,7 @@ impl Life {
     }
 
     /// Waits until a signal that may be on its way has arrived: it must not meet the next execution.
-    async fn settled(&mut self, mut python: Python) -> Result<Python, Over> {
+    async fn settled(&mut self, mut python: Interpreter) -> Result<Interpreter, Over> {
         if !python.takes_doubt() || matches!(timeout(SETTLING, self.ping(&mut python)).await, Ok(Ok(()))) {
             return Ok(python);
         }
@@ -180,7 +179,7 @@ impl Running {
     async fn follow(
         &mut self,
         life: &mut Life,
-        python: &mut Python,
+        python: &mut Interpreter,
         execution: &Execution,
         token: u64,
         started: Instant,
@@ -190,10 +189,9 @@ impl Running {
         life.state.has_namespace.store(true, Ordering::Relaxed);
         let execute =
             Execute { code: &task.code, count: life.count, auto_display: task.auto_display, flow: task.flow.as_ref() };
-        let frame = serde_json::to_vec(&execute).unwrap_or_default();
         let cancel = execution.call.context.cancellation();
         let limit = task.limit.map(|limit| (limit, TokioInstant::from_std(started + limit)));
-        python.send(Request::Execute, token, &frame);
+        python.execute(token, &execute);
         let mut is_killed = false;
         loop {
             // Floods of output must not keep the clock from being looked at.
@@ -238,7 +236,7 @@ impl Running {
     }
 
     /// Asks the code to end, and gives it the grace to do so.
-    fn interrupt(&mut self, python: &mut Python, cause: Cause) {
+    fn interrupt(&mut self, python: &mut Interpreter, cause: Cause) {
         if self.cause.is_none() {
             self.cause = Some(cause);
             python.interrupt();
@@ -246,13 +244,13 @@ impl Running {
         }
     }
 
-    fn kill(&mut self, python: &Python, cause: Cause) {
+    fn kill(&mut self, python: &Interpreter, cause: Cause) {
         self.cause = Some(cause);
         python.kill();
         self.kill_at.get_or_insert_with(|| TokioInstant::now() + PATIENCE);
     }
 
-    fn broken(&mut self, python: &mut Python, what: &'static str) {
+    fn broken(&mut self, python: &mut Interpreter, what: &'static str) {
         self.cause.get_or_insert(Cause::Broken(what));
         python.give_up();
         self.kill_at.get_or_insert_with(|| TokioInstant::now() + PATIENCE);

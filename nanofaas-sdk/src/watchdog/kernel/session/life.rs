@@ -12,9 +12,8 @@ use tokio::time::{sleep, timeout};
 use super::{Control, Job, Shared, Standing, State, Turn, lock};
 use crate::metrics::Restart;
 use crate::protocol::Code;
-use crate::watchdog::kernel::interpreter::{Event, NotStarted, Python};
+use crate::watchdog::kernel::interpreter::{Event, Interpreter, NotStarted};
 use crate::watchdog::kernel::task::Key;
-use crate::watchdog::kernel::wire::Request;
 use crate::watchdog::process::LineLog;
 
 /// The pause after an interpreter did not start; doubles every time.
@@ -40,9 +39,9 @@ pub(super) struct Life {
 /// Why an interpreter serves no longer.
 pub(super) enum Over {
     /// The session is not needed any more.
-    Ended(Option<Python>),
+    Ended(Option<Interpreter>),
     /// A new one was asked for.
-    Restart(Option<Python>),
+    Restart(Option<Interpreter>),
     /// It is gone, or has to go.
     Lost,
 }
@@ -141,16 +140,15 @@ impl Life {
     }
 
     /// Starts an interpreter and runs the start-up code in it.
-    async fn start(&mut self) -> Result<Python, NoStart> {
+    async fn start(&mut self) -> Result<Interpreter, NoStart> {
         let mut python = tokio::select! {
             biased;
             over = asked_to_end(&mut self.controls) => return Err(over),
             python = self.shared.spares.take() => python.map_err(NoStart::Failed)?,
         };
         self.count = 0;
-        let init = self.shared.rules.init.to_string();
         let failed = |message| NoStart::Failed(NotStarted { code: Code::Startup, message, exit_code: 1 });
-        python.send(Request::Init, 0, init.as_bytes());
+        python.init(&self.shared.rules.init);
         let over = loop {
             tokio::select! {
                 biased;
@@ -207,7 +205,7 @@ impl Life {
     }
 
     /// Gives the interpreter one job after the other.
-    async fn serve(&mut self, mut python: Python) -> Over {
+    async fn serve(&mut self, mut python: Interpreter) -> Over {
         loop {
             let job = tokio::select! {
                 biased;
@@ -256,7 +254,7 @@ impl Life {
     }
 
     /// What happens while nothing runs.
-    async fn between(&mut self, python: Python, event: Event) -> Result<Python, Over> {
+    async fn between(&mut self, python: Interpreter, event: Event) -> Result<Interpreter, Over> {
         let what = match event {
             Event::Log(bytes) => {
                 self.log(&bytes).await;
@@ -281,9 +279,9 @@ impl Life {
     }
 
     /// Asks something; the error tells why there is no answer.
-    async fn ask(&mut self, mut python: Python, question: &Value) -> Result<(Python, Value), (Over, String)> {
-        let question = question.to_string();
-        let told = timeout(ANSWER, self.request(&mut python, Request::Ask, question.as_bytes())).await;
+    async fn ask(&mut self, mut python: Interpreter, question: &Value) -> Result<(Interpreter, Value), (Over, String)> {
+        python.ask(super::execution::token(), question);
+        let told = timeout(ANSWER, self.answer(&mut python)).await;
         match told {
             Ok(Ok(Some(answer))) => {
                 let told: Value = serde_json::from_slice(&answer).unwrap_or_default();
@@ -302,17 +300,13 @@ impl Life {
     }
 
     /// Waits for a sign of life.
-    pub(super) async fn ping(&mut self, python: &mut Python) -> Result<(), ()> {
-        self.request(python, Request::Ping, b"").await.map(drop)
+    pub(super) async fn ping(&mut self, python: &mut Interpreter) -> Result<(), ()> {
+        python.ping(super::execution::token());
+        self.answer(python).await.map(drop)
     }
 
-    async fn request(
-        &mut self,
-        python: &mut Python,
-        request: Request,
-        body: &[u8],
-    ) -> Result<Option<bytes::Bytes>, ()> {
-        python.send(request, super::execution::token(), body);
+    /// What it says to a question.
+    async fn answer(&mut self, python: &mut Interpreter) -> Result<Option<bytes::Bytes>, ()> {
         let answer = loop {
             match python.next().await {
                 Event::Log(bytes) | Event::Stream(_, bytes) => self.log(&bytes).await,
