@@ -80,6 +80,7 @@ fn links_inside_the_documentation_lead_somewhere() {
         "docs/deploy.md",
         "docs/handlers.md",
         "docs/operation.md",
+        "docs/jupyter.md",
         "docs/kernel.md",
         "docs/watchdog.md",
         "examples/README.md",
