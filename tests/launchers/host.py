@@ -89,7 +89,7 @@ class Worker:
         self.buffer = b""
         if ack:
             line = self.read_line()
-            assert line == b'{"ok":true}\n', line
+            assert line and json.loads(line) == {"ok": True}, line
 
     def send(self, value, **beside):
         self.write(json.dumps({"value": value, **beside}, ensure_ascii=False).encode() + b"\n")

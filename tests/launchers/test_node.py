@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import unittest
 
@@ -11,6 +12,7 @@ REQUEST = {"input": "hello", "metadata": {"a": 1}}
 ECHO = "export const handle = (request) => request;"
 
 
+@unittest.skipUnless(shutil.which(host.NODE), "Node.js is not installed")
 class NodeTest(host.LauncherTest):
     def start(self, code, env=None, ack=True, file="handler.mjs"):
         self.write(file, code)

@@ -20,7 +20,7 @@ pub(crate) struct Ahead {
 
 impl Ahead {
     pub(super) fn keep(self, command: Arc<CommandLine>, grace: Duration) -> Reserve<Waiting> {
-        Reserve::new(Program { command, grace }, self.children, self.max_idle)
+        Reserve::new(Program { command, grace }, self.children, self.max_idle, None)
     }
 }
 

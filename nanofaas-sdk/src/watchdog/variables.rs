@@ -143,7 +143,12 @@ pub const KERNEL_VARIABLES: &[Variable] = &[
         "ms",
         "how long without a call before a session and its state end; 0 is never",
     ),
-    variable("KERNEL_SPARE", "", "processes", "interpreters that are started ahead; 0 with `executor`, else 1"),
+    variable(
+        "KERNEL_SPARE",
+        "",
+        "processes",
+        "interpreters that are started ahead; 0 with `executor`, else one for the first session, and one more once there are two",
+    ),
     variable("KERNEL_QUEUE", "64", "calls", "how many wait for their turn in one session, before 429"),
     variable(
         "KERNEL_OUTPUT_LIMIT_BYTES",

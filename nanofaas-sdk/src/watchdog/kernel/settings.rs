@@ -65,7 +65,8 @@ pub(crate) struct Settings {
     /// Sessions on demand.
     pub(super) max_sessions: usize,
     pub(super) idle: Option<Duration>,
-    pub(super) spare: usize,
+    /// Interpreters that are started ahead; `None` as many as are of use.
+    pub(super) spare: Option<usize>,
     pub(super) queue: usize,
     pub(super) output_limit: usize,
     pub(super) memory_limit: u64,
@@ -77,7 +78,7 @@ impl Settings {
     pub(crate) fn plain(interpreter: CommandLine) -> Self {
         let nothing = |_: &str| None;
         let mut reader = Reader::new(&nothing, TABLES);
-        Self { api: Api::None, limit: None, sessions: 0, spare: 1, ..Self::read(&mut reader, Some(interpreter)) }
+        Self { api: Api::None, limit: None, sessions: 0, spare: None, ..Self::read(&mut reader, Some(interpreter)) }
     }
 
     /// Reads it; mistakes are the reader's.
@@ -108,8 +109,9 @@ impl Settings {
             max_sessions: reader.number("KERNEL_MAX_SESSIONS", 1..=10_000),
             idle: (!idle.is_zero()).then_some(idle),
             spare: match reader.text("KERNEL_SPARE") {
-                Some(_) => reader.number("KERNEL_SPARE", 0..=100),
-                None => usize::from(!is_executor),
+                Some(_) => Some(reader.number("KERNEL_SPARE", 0..=100)),
+                None if is_executor => Some(0),
+                None => None,
             },
             queue: reader.number("KERNEL_QUEUE", 0..=1_000_000),
             output_limit: reader.number("KERNEL_OUTPUT_LIMIT_BYTES", 1..=1 << 30),

@@ -47,13 +47,13 @@ struct Shared<T: Spare> {
 }
 
 impl<T: Spare> Reserve<T> {
-    /// Keeps `wanted` in reserve from now on.
-    pub(crate) fn new(starter: T::Starter, wanted: usize, max_idle: Option<Duration>) -> Self {
+    /// Keeps `wanted` in reserve from now on; `first` is one of them already.
+    pub(crate) fn new(starter: T::Starter, wanted: usize, max_idle: Option<Duration>, first: Option<T>) -> Self {
         let shared = Arc::new(Shared {
             starter,
             wanted,
             max_idle,
-            waiting: Mutex::default(),
+            waiting: Mutex::new(first.into_iter().map(|first| (Instant::now(), first)).collect()),
             changed: Notify::new(),
             is_used: AtomicBool::new(false),
         });

@@ -1,94 +1,81 @@
 //! Interpreters that are started ahead.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-
-use tokio::sync::Notify;
-use tokio::task::AbortHandle;
-use tokio::time::sleep;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::{Interpreter, Launcher, NotStarted};
-
-/// The pause after a spare one did not start; doubles every time.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+use crate::watchdog::process::{Reserve, Spare};
 
 /// Starts interpreters, and keeps some in reserve.
 pub(in crate::watchdog::kernel) struct Spares {
-    shared: Arc<Shared>,
-    refilling: AbortHandle,
-}
-
-struct Shared {
     launcher: Launcher,
-    wanted: usize,
-    waiting: Mutex<VecDeque<Interpreter>>,
-    taken: Notify,
+    /// How many; where nobody has said so, one for the first session, and another one once there is a second
+    /// session: a service with one session costs one interpreter.
+    wanted: Option<usize>,
+    first: Mutex<Option<Interpreter>>,
+    reserve: OnceLock<Reserve<Interpreter>>,
+    taken: AtomicUsize,
 }
 
 impl Spares {
-    /// Keeps `wanted` interpreters in reserve from now on.
-    pub(in crate::watchdog::kernel) fn new(launcher: Launcher, wanted: usize) -> Self {
-        let shared = Arc::new(Shared { launcher, wanted, waiting: Mutex::default(), taken: Notify::new() });
-        let refilling = tokio::spawn(Arc::clone(&shared).refill()).abort_handle();
-        Self { shared, refilling }
+    pub(in crate::watchdog::kernel) fn new(launcher: Launcher, wanted: Option<usize>) -> Self {
+        Self { launcher, wanted, first: Mutex::default(), reserve: OnceLock::new(), taken: AtomicUsize::new(0) }
+    }
+
+    /// Puts them in reserve; the first one shows whether they start at all.
+    pub(in crate::watchdog::kernel) async fn first(&self) -> Result<(), NotStarted> {
+        let wanted = self.wanted.unwrap_or(1);
+        if wanted == 0 {
+            return Ok(());
+        }
+        let first = Interpreter::start(&self.launcher).await?;
+        if self.wanted.is_some() {
+            self.reserve.get_or_init(|| Reserve::new(self.launcher.clone(), wanted, None, Some(first)));
+        } else {
+            *self.first.lock().unwrap_or_else(PoisonError::into_inner) = Some(first);
+        }
+        Ok(())
     }
 
     /// One that lives: a spare one, or a new one where there is none.
     pub(in crate::watchdog::kernel) async fn take(&self) -> Result<Interpreter, NotStarted> {
-        loop {
-            let spare = self.shared.waiting().pop_front();
-            self.shared.taken.notify_one();
-            match spare {
-                Some(spare) if spare.is_alive() => return Ok(spare),
-                // It ended while it waited.
-                Some(_) => {}
-                None => return Interpreter::start(&self.shared.launcher).await,
+        let spare = self.spare();
+        match spare {
+            Some(spare) => Ok(spare),
+            None => Interpreter::start(&self.launcher).await,
+        }
+    }
+
+    fn spare(&self) -> Option<Interpreter> {
+        let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if self.wanted.is_none() && self.taken.fetch_add(1, Ordering::Relaxed) > 0 {
+            self.reserve.get_or_init(|| Reserve::new(self.launcher.clone(), 1, None, None));
+        }
+        let first = first.filter(Interpreter::is_alive);
+        first.or_else(|| self.reserve.get().and_then(Reserve::take))
+    }
+}
+
+impl Spare for Interpreter {
+    type Starter = Launcher;
+
+    async fn start(launcher: &Launcher) -> Option<Self> {
+        match Self::start(launcher).await {
+            Ok(spare) => Some(spare),
+            Err(NotStarted { code, message, .. }) => {
+                let code = code.as_str();
+                tracing::error!(target: "nanofaas", code, error = message, "a spare interpreter did not start");
+                None
             }
         }
     }
 
-    /// Puts one in reserve, so that it is known whether they start at all.
-    pub(in crate::watchdog::kernel) async fn first(&self) -> Result<(), NotStarted> {
-        if self.shared.wanted == 0 {
-            return Ok(());
-        }
-        let first = Interpreter::start(&self.shared.launcher).await?;
-        self.shared.waiting().push_back(first);
-        self.shared.taken.notify_one();
-        Ok(())
-    }
-}
-
-impl Drop for Spares {
-    fn drop(&mut self) {
-        self.refilling.abort();
-    }
-}
-
-impl Shared {
-    fn waiting(&self) -> std::sync::MutexGuard<'_, VecDeque<Interpreter>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn is_alive(&self) -> bool {
+        Self::is_alive(self)
     }
 
-    async fn refill(self: Arc<Self>) {
-        let mut pause = FIRST_PAUSE;
-        loop {
-            self.taken.notified().await;
-            while self.waiting().len() < self.wanted {
-                match Interpreter::start(&self.launcher).await {
-                    Ok(spare) => {
-                        self.waiting().push_back(spare);
-                        pause = FIRST_PAUSE;
-                    }
-                    Err(NotStarted { code, message, .. }) => {
-                        tracing::error!(target: "nanofaas", code = code.as_str(), error = message, "a spare interpreter did not start");
-                        sleep(pause).await;
-                        pause = (pause * 2).min(LONGEST_PAUSE);
-                    }
-                }
-            }
-        }
+    async fn ended(self) {
+        let how = self.end().await;
+        tracing::error!(target: "nanofaas", how, "a spare interpreter ended while it waited");
     }
 }
