@@ -1,5 +1,6 @@
 #![doc = include_str!("watchdog.md")]
 
+mod attend;
 mod child;
 mod cli;
 mod command_line;

@@ -1,33 +1,26 @@
 //! A child per call: the request on its stdin, or in a file, and one JSON value back.
 
 use std::ffi::OsString;
-use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-use tokio::runtime::Handle;
+use bytes::Bytes;
 use tokio::sync::Semaphore;
-use tokio::task::{AbortHandle, JoinHandle};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::{Instrument, Span};
 
+use super::attend::{Limit, attend};
 use super::command_line::CommandLine;
 use super::file::{FilePaths, Files};
 use super::output;
 use super::prespawn::{Ahead, Waiting};
-use super::process::{
-    Drained, Kept, LINGER, Launch, LineLog, Process, Reserve, SpawnError, Stdin, Tail, describe, spawn,
-};
+use super::process::{Kept, Launch, Process, Reserve, SpawnError, Stdin, Tail, describe, spawn};
 use crate::context::Context;
 use crate::executor::{BoxFuture, Executor, Stage};
 use crate::invocation::{Call, Outcome};
 use crate::protocol::{Code, Failure};
 use crate::start_error::StartError;
-
-/// How long those who hold the pipes of a child that has ended may still write.
-const DRAIN: Duration = Duration::from_millis(100);
 
 /// How many children may still be ending behind their early answers, before calls keep their slots
 /// until the child is gone.
@@ -188,123 +181,6 @@ fn of_call(context: &Context) -> Environment {
         value(&context.dispatch_attempt),
     ];
     IDS.into_iter().zip(values).collect()
-}
-
-/// What a child wrote.
-struct Attended {
-    output: Bytes,
-    tail: Tail,
-    /// It has answered and not ended.
-    is_early: bool,
-}
-
-/// How much of stdout is the output.
-#[derive(Clone, Copy)]
-struct Limit {
-    bytes: usize,
-    /// As far as the first JSON value.
-    early: bool,
-}
-
-/// Why a child is not attended to any longer.
-enum Stop {
-    Failed(Failure),
-    /// Its answer is whole.
-    Early,
-}
-
-/// Feeds a process and reads all that it writes until it has ended. With a limit its stdout is the
-/// output, without one it is log.
-async fn attend(
-    mut process: Process,
-    payload: Bytes,
-    limit: Option<Limit>,
-    context: &Context,
-) -> Result<(Process, Attended), Failure> {
-    let (stdin, stdout, stderr) = (process.stdin.take(), process.stdout.take(), process.stderr.take());
-    let tail = Tail::default();
-    let mut output = BytesMut::new();
-    // By itself: what a child says while it is being ended is worth reading, too.
-    let follow = |stream, pipe: Option<Drained>| {
-        let id = context.execution_id.clone();
-        let log = LineLog::new(stream, Some(tail.clone()), move || Some(id.clone()));
-        pipe.map(|pipe| tokio::spawn(log.follow(pipe).in_current_span()))
-    };
-    let pumped = {
-        let feed = async {
-            if let Some(mut stdin) = stdin {
-                // A child that does not read it all has its reasons.
-                let _ = stdin.write_all(&payload).await;
-            }
-            Ok(())
-        };
-        let errors = all_of(follow("stderr", stderr));
-        let answer = async {
-            match (stdout, limit) {
-                (Some(stdout), Some(limit)) => collect(stdout, &mut output, limit).await,
-                (stdout, _) => all_of(follow("stdout", stdout)).await,
-            }
-        };
-        let mut pumps = pin!(async { tokio::try_join!(feed, answer, errors).map(drop) });
-        tokio::select! {
-            biased;
-            pumped = &mut pumps => pumped,
-            // Somebody else may hold the pipes open for ever.
-            () = process.exited() => timeout(DRAIN, pumps).await.unwrap_or(Ok(())),
-        }
-    };
-    let is_early = match pumped {
-        Ok(()) => false,
-        Err(Stop::Early) => true,
-        Err(Stop::Failed(failure)) => return Err(failure),
-    };
-    if !is_early {
-        process.exited().await;
-    }
-    Ok((process, Attended { output: output.freeze(), tail, is_early }))
-}
-
-/// The end of a log, if there is one. Given up, it goes on for a while.
-async fn all_of(log: Option<JoinHandle<()>>) -> Result<(), Stop> {
-    if let Some(log) = log {
-        let _lingering = Lingering(log.abort_handle());
-        // A panic of it is in the log already.
-        let _ = log.await;
-    }
-    Ok(())
-}
-
-/// Ends a log that goes on when nobody waits for it any more, after as long as one may.
-struct Lingering(AbortHandle);
-
-impl Drop for Lingering {
-    fn drop(&mut self) {
-        if !self.0.is_finished()
-            && let Ok(handle) = Handle::try_current()
-        {
-            let log = self.0.clone();
-            handle.spawn(async move {
-                tokio::time::sleep(LINGER).await;
-                log.abort();
-            });
-        }
-    }
-}
-
-/// Reads a child's output as far as its limit.
-async fn collect(mut stdout: impl AsyncRead + Unpin, output: &mut BytesMut, limit: Limit) -> Result<(), Stop> {
-    while stdout.read_buf(output).await.is_ok_and(|read| read > 0) {
-        let first = if limit.early { output::first_value(output) } else { None };
-        if first.unwrap_or(output.len()) > limit.bytes {
-            return Err(Stop::Failed(Failure::output_too_large(limit.bytes)));
-        }
-        if let Some(length) = first {
-            output.truncate(length);
-            return Err(Stop::Early);
-        }
-        output.reserve(output.len().clamp(4096, 64 * 1024));
-    }
-    Ok(())
 }
 
 /// Takes a process's status; anything but 0 is a failure.

@@ -3,6 +3,7 @@
 mod either;
 #[cfg(feature = "jupyter")]
 mod jupyter;
+mod pipe;
 mod python;
 mod spare;
 

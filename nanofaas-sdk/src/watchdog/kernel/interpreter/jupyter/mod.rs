@@ -29,7 +29,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::python::Pipe;
+use super::pipe::Pipe;
 use super::{Event, Execute, told};
 use crate::watchdog::kernel::output::Stream;
 use crate::watchdog::process::Process;

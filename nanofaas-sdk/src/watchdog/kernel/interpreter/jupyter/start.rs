@@ -11,7 +11,7 @@ use super::connection::{Channels, Connection, Transport};
 use super::run::Work;
 use super::{Heard, Interrupts, Jupyter, Kernelspec};
 use crate::protocol::Code;
-use crate::watchdog::kernel::interpreter::python::Pipe;
+use crate::watchdog::kernel::interpreter::pipe::Pipe;
 use crate::watchdog::kernel::interpreter::{Launcher, NotStarted, told};
 use crate::watchdog::process::{Launch, LineLog, Process, Stdin, Tail, aside, exit_code, spawn};
 

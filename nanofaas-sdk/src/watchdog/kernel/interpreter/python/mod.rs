@@ -1,55 +1,26 @@
 //! The embedded Python interpreter: a program of our own that any `python3` from 3.8 on runs.
 
+mod program;
+mod reply;
+
 use std::io;
 use std::os::unix::net::UnixStream as StdUnixStream;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use rustix::process::Signal;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::time::{sleep, timeout};
 
-use super::{Event, Finished, Launcher, NotStarted, told};
+use super::pipe::Pipe;
+use super::{Event, Launcher, NotStarted, told};
 use crate::protocol::Code;
-use crate::watchdog::command_line::CommandLine;
-use crate::watchdog::kernel::output::{Output, Stream, Truncated};
+use crate::watchdog::kernel::output::Stream;
 use crate::watchdog::kernel::wire::{Frame, Frames, Reply, Request};
-use crate::watchdog::process::{Drained, Launch, LineLog, Process, Stdin, Tail, exit_code, spawn};
-
-/// The modules of the program, by name.
-const MODULES: &[(&str, &str)] = &[
-    ("awaiting", include_str!("../python/awaiting.py")),
-    ("cell", include_str!("../python/cell.py")),
-    ("excerpt", include_str!("../python/excerpt.py")),
-    ("figures", include_str!("../python/figures.py")),
-    ("flow_artifacts", include_str!("../python/flow_artifacts.py")),
-    ("flow_context", include_str!("../python/flow_context.py")),
-    ("flow_display", include_str!("../python/flow_display.py")),
-    ("flow_inputs", include_str!("../python/flow_inputs.py")),
-    ("flow_log", include_str!("../python/flow_log.py")),
-    ("flow_outputs", include_str!("../python/flow_outputs.py")),
-    ("flow_shared", include_str!("../python/flow_shared.py")),
-    ("flowfile", include_str!("../python/flowfile.py")),
-    ("forks", include_str!("../python/forks.py")),
-    ("frames", include_str!("../python/frames.py")),
-    ("imports", include_str!("../python/imports.py")),
-    ("interrupts", include_str!("../python/interrupts.py")),
-    ("main", include_str!("../python/main.py")),
-    ("payload", include_str!("../python/payload.py")),
-    ("repair", include_str!("../python/repair.py")),
-    ("rich", include_str!("../python/rich.py")),
-    ("sources", include_str!("../python/sources.py")),
-    ("startup", include_str!("../python/startup.py")),
-    ("streams", include_str!("../python/streams.py")),
-    ("threads", include_str!("../python/threads.py")),
-    ("tracebacks", include_str!("../python/tracebacks.py")),
-    ("wire", include_str!("../python/wire.py")),
-];
-const BOOTSTRAP: &str = include_str!("../python/bootstrap.py");
+use crate::watchdog::process::{Launch, LineLog, Process, Stdin, Tail, exit_code, spawn};
+pub(in crate::watchdog::kernel) use program::command;
 
 /// How long a frame may take from its begin to its end, and a process to end that hung up.
 const STALL: Duration = Duration::from_secs(2);
@@ -83,22 +54,6 @@ enum Line {
     /// It is killed, and nothing is believed.
     GivenUp,
     Exited,
-}
-
-/// The command line that runs our program in `interpreter`.
-pub(in crate::watchdog::kernel) fn command(interpreter: &CommandLine) -> CommandLine {
-    interpreter.clone().with_arguments(["-c", BOOTSTRAP])
-}
-
-fn modules() -> Bytes {
-    static MODULES_FRAME: OnceLock<Bytes> = OnceLock::new();
-    MODULES_FRAME
-        .get_or_init(|| {
-            let modules: serde_json::Map<_, _> =
-                MODULES.iter().map(|(name, source)| ((*name).to_owned(), (*source).into())).collect();
-            Request::Modules.frame(0, serde_json::Value::Object(modules).to_string().as_bytes())
-        })
-        .clone()
 }
 
 impl Python {
@@ -149,7 +104,7 @@ impl Python {
     /// Hands over the program and waits for its first word. The error is empty where the process
     /// ended.
     async fn greet(&mut self, tail: &Tail) -> Result<(), String> {
-        self.unsent = modules();
+        self.unsent = program::modules();
         let mut log = LineLog::new("stderr", Some(tail.clone()), || None);
         loop {
             match self.next_frame().await {
@@ -190,7 +145,7 @@ impl Python {
     /// What happens next. Nothing is lost where this is dropped early.
     pub(in crate::watchdog::kernel) async fn next(&mut self) -> Event {
         match self.next_frame().await {
-            Heard::Frame(frame) => event(frame),
+            Heard::Frame(frame) => reply::event(frame),
             Heard::Piped(stream, bytes) if self.token != 0 => Event::Stream(stream, bytes),
             Heard::Piped(_, bytes) => Event::Log(bytes),
             Heard::Exited => Event::Exited,
@@ -311,111 +266,4 @@ enum Heard {
     Piped(Stream, Bytes),
     Exited,
     Broken(&'static str),
-}
-
-/// One of the pipes that a process writes to beside its frames.
-pub(super) struct Pipe {
-    stream: Option<Drained>,
-    piece: Vec<u8>,
-}
-
-impl Pipe {
-    pub(super) fn new(stream: Option<Drained>) -> Self {
-        Self { stream, piece: vec![0; PIECE] }
-    }
-
-    /// The next bytes; never ends where there are none to come.
-    pub(super) async fn read(&mut self) -> Bytes {
-        if let Some(stream) = &mut self.stream {
-            if let Ok(length @ 1..) = stream.read(&mut self.piece).await {
-                return Bytes::copy_from_slice(&self.piece[..length]);
-            }
-            self.stream = None;
-        }
-        std::future::pending().await
-    }
-
-    pub(super) fn read_now(&mut self) -> Option<Bytes> {
-        let length = self.stream.as_mut()?.read_now(&mut self.piece);
-        (length > 0).then(|| Bytes::copy_from_slice(&self.piece[..length]))
-    }
-}
-
-fn event(frame: Frame) -> Event {
-    const UNREADABLE: Event = Event::Broken("a frame that cannot be read");
-    let Frame { reply, payload, .. } = frame;
-    match reply {
-        Reply::Hello => Event::Broken("a greeting in the middle"),
-        Reply::Ready => Event::Ready,
-        Reply::Stdout => Event::Stream(Stream::Stdout, payload),
-        Reply::Stderr => Event::Stream(Stream::Stderr, payload),
-        Reply::Log => Event::Log(payload),
-        Reply::Display => match serde_json::from_slice::<Shown>(&payload) {
-            Ok(Shown { data, title }) => Event::Shown(Output::Display { data, title }, payload.len()),
-            Err(_) => UNREADABLE,
-        },
-        Reply::Result => match serde_json::from_slice::<Shown>(&payload) {
-            Ok(Shown { data, .. }) => Event::Shown(Output::Result { data }, payload.len()),
-            Err(_) => UNREADABLE,
-        },
-        Reply::Error => match serde_json::from_slice::<Raised>(&payload) {
-            Ok(Raised { name, value, traceback }) => Event::Failed(Output::Error { name, value, traceback }),
-            Err(_) => UNREADABLE,
-        },
-        Reply::Finished => match serde_json::from_slice::<Ended>(&payload) {
-            Ok(ended) => Event::Finished(Finished {
-                truncated: Truncated {
-                    stdout: ended.stdout_truncated,
-                    stderr: ended.stderr_truncated,
-                    rich: ended.rich_truncated,
-                },
-                flow: ended.flow,
-            }),
-            Err(_) => UNREADABLE,
-        },
-        Reply::Answer => Event::Answer(payload),
-        Reply::Pong => Event::Pong,
-    }
-}
-
-#[derive(Deserialize)]
-struct Shown {
-    data: Box<RawValue>,
-    #[serde(default)]
-    title: String,
-}
-
-#[derive(Deserialize)]
-struct Raised {
-    name: String,
-    value: String,
-    traceback: Vec<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Ended {
-    stdout_truncated: bool,
-    stderr_truncated: bool,
-    rich_truncated: bool,
-    flow: Option<Box<RawValue>>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_module_of_the_program_is_part_of_it() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/watchdog/kernel/python");
-        let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
-        let mut names: Vec<_> = files
-            .filter(|path| path.extension().is_some_and(|extension| extension == "py"))
-            .map(|path| path.file_stem().unwrap().to_string_lossy().into_owned())
-            .filter(|name| name != "bootstrap")
-            .collect();
-        names.sort_unstable();
-        let known: Vec<_> = MODULES.iter().map(|(name, _)| *name).collect();
-        assert_eq!(names, known);
-    }
 }
