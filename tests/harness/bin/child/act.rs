@@ -52,7 +52,8 @@ pub(crate) fn act(payload: &[u8], headers: &[(String, String)]) -> Answer {
     }
 }
 
-fn prepare(input: &Value) {
+/// Everything that comes before the answer.
+pub(crate) fn prepare(input: &Value) {
     if let Some(text) = input["stderr"].as_str() {
         std::io::stderr().write_all(text.as_bytes()).expect("stderr");
     }

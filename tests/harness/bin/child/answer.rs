@@ -68,6 +68,14 @@ impl Answer {
         }
     }
 
+    /// The body and the end of its line, at once where it has an end.
+    pub(crate) fn write_line(&self, end: &[u8], out: &mut impl Write) -> Result<()> {
+        match &self.body {
+            Body::Whole(bytes) | Body::Raw(bytes) => out.write_all(&[bytes, end].concat()),
+            Body::Endless => self.write_body(out),
+        }
+    }
+
     /// Through HTTP; whether the connection may be used again.
     pub(crate) fn write_http(&self, out: &mut impl Write) -> Result<bool> {
         let headers = self.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n"));

@@ -1,14 +1,16 @@
 //! Every kind of child that a watchdog may have. The first argument is how it is spoken to (`http`,
-//! `stdio` or `file`); what it does with a call is in the call's input, see `act`.
+//! `stdio`, `file` or `worker`); what it does with a call is in the call's input, see `act`.
 //!
 //! Options: `--late GATE` does nothing before the gate opens, `--unready GATE` is not healthy before,
 //! `--pids FILE` adds a line with its process id, `--stderr N` writes a line of N bytes without its
-//! end before it reads anything, `--unread` never reads its stdin.
+//! end before it reads anything, `--unread` never reads its stdin, `--ack LINE` is the first line of a
+//! worker; an empty one is none.
 
 mod act;
 mod answer;
 mod http;
 mod report;
+mod worker;
 
 use std::fs::OpenOptions;
 use std::io::{Read, Write};
@@ -53,6 +55,7 @@ fn main() {
             act(&payload, &[]).write_body(&mut answer).expect("a buffer");
             std::fs::write(path("OUTPUT_FILE"), answer).expect("OUTPUT_FILE");
         }
+        Some("worker") => worker::serve(option("--ack")).expect("descriptor 3"),
         other => panic!("a child of this kind is not known: {other:?}"),
     }
 }
