@@ -119,7 +119,9 @@ fn a_replacement_has_to_say_it_too() {
     gate.close();
     assert_eq!(watchdog.invoke("e-1", &json!({ "exit": 43 })).failure(), (500, "FUNCTION_ERROR".to_owned()));
     let second = Process(gate.entered_by());
-    assert_eq!((watchdog.get("/health").status, watchdog.get("/ready").status), (503, 503));
+    // Calls wait a moment for it before there is no worker.
+    watchdog.wait_for_status("/ready", 503);
+    assert_eq!(watchdog.get("/health").status, 503);
     assert_eq!(watchdog.invoke("e-2", &json!(1)).refusal(), (503, "RUNTIME_NOT_READY".to_owned()));
     gate.open("");
     watchdog.wait_for_status("/ready", 200);

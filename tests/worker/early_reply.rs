@@ -89,7 +89,7 @@ fn each_value_that_shows_its_own_end_is_an_answer_at_once() {
 fn a_number_with_white_space_behind_it_is_an_answer_at_once() {
     for (text, number) in [("42\\n", json!(42)), ("-1.5e3 ", json!(-1500.0)), ("0\\t", json!(0))] {
         let never = Gate::new();
-        let script = format!("cat >/dev/null; printf '{text}'; {}", wait_at(&never));
+        let script = format!("cat >/dev/null; printf '%b' '{text}'; {}", wait_at(&never));
         let watchdog = Watchdog::start("STDIO", &sh(&script), &[EARLY, PATIENT]);
         let answer = invoke(&watchdog);
         assert_eq!((answer.status, answer.json()), (200, number), "{text}");

@@ -42,23 +42,56 @@ enum Stop {
     Early,
 }
 
+/// What a child writes to stderr, on its way into the log.
+pub(super) struct Errors {
+    tail: Tail,
+    log: Option<JoinHandle<()>>,
+}
+
+impl Errors {
+    /// Reads it from now on, under the id that `execution_id` tells at that moment.
+    pub(super) fn of(process: &mut Process, execution_id: impl Fn() -> Option<String> + Send + 'static) -> Self {
+        let tail = Tail::default();
+        let log = process.stderr.take().map(|stderr| follow("stderr", stderr, &tail, execution_id));
+        Self { tail, log }
+    }
+
+    /// The last lines, once all has been read or `limit` is over.
+    pub(super) async fn last(self, limit: Duration) -> Tail {
+        if let Some(log) = self.log {
+            let _ = timeout(limit, log).await;
+        }
+        self.tail
+    }
+}
+
+fn id_of(context: &Context) -> impl Fn() -> Option<String> + Send + 'static {
+    let id = context.execution_id.clone();
+    move || Some(id.clone())
+}
+
+/// Logs a pipe by itself: what a child says while it is being ended is worth reading, too.
+fn follow(
+    stream: &'static str,
+    pipe: Drained,
+    tail: &Tail,
+    execution_id: impl Fn() -> Option<String> + Send + 'static,
+) -> JoinHandle<()> {
+    tokio::spawn(LineLog::new(stream, Some(tail.clone()), execution_id).follow(pipe).in_current_span())
+}
+
 /// Feeds a process and reads all that it writes until it has ended. With a limit its stdout is the
 /// output, without one it is log.
 pub(super) async fn attend(
     mut process: Process,
     payload: Bytes,
     limit: Option<Limit>,
+    errors: Option<Errors>,
     context: &Context,
 ) -> Result<(Process, Attended), Failure> {
-    let (stdin, stdout, stderr) = (process.stdin.take(), process.stdout.take(), process.stderr.take());
-    let tail = Tail::default();
+    let (stdin, stdout) = (process.stdin.take(), process.stdout.take());
+    let Errors { tail, log: errors } = errors.unwrap_or_else(|| Errors::of(&mut process, id_of(context)));
     let mut output = BytesMut::new();
-    // By itself: what a child says while it is being ended is worth reading, too.
-    let follow = |stream, pipe: Option<Drained>| {
-        let id = context.execution_id.clone();
-        let log = LineLog::new(stream, Some(tail.clone()), move || Some(id.clone()));
-        pipe.map(|pipe| tokio::spawn(log.follow(pipe).in_current_span()))
-    };
     let pumped = {
         let feed = async {
             if let Some(mut stdin) = stdin {
@@ -67,11 +100,11 @@ pub(super) async fn attend(
             }
             Ok(())
         };
-        let errors = all_of(follow("stderr", stderr));
+        let errors = all_of(errors);
         let answer = async {
             match (stdout, limit) {
                 (Some(stdout), Some(limit)) => collect(stdout, &mut output, limit).await,
-                (stdout, _) => all_of(follow("stdout", stdout)).await,
+                (stdout, _) => all_of(stdout.map(|stdout| follow("stdout", stdout, &tail, id_of(context)))).await,
             }
         };
         let mut pumps = pin!(async { tokio::try_join!(feed, answer, errors).map(drop) });

@@ -5,7 +5,6 @@ mod child;
 mod cli;
 mod command_line;
 mod config;
-mod detached;
 mod file;
 mod http;
 mod init;

@@ -1,11 +1,13 @@
 //! Children of STDIO mode that are started ahead and wait for a call on their stdin.
 
 use std::ffi::OsString;
-use std::sync::Arc;
+use std::process::ExitStatus;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use super::attend::Errors;
 use super::command_line::CommandLine;
-use super::process::{Launch, LineLog, Process, Reserve, Spare, Stdin, Tail, describe, spawn};
+use super::process::{Kept, Launch, Process, Reserve, Spare, Stdin, describe, spawn};
 
 /// How long the last lines of a child that has ended are waited for.
 const LAST_LINES: Duration = Duration::from_millis(100);
@@ -25,7 +27,22 @@ impl Ahead {
 }
 
 /// A child that waits.
-pub(crate) struct Waiting(pub(super) Process);
+pub(crate) struct Waiting {
+    process: Process,
+    errors: Errors,
+    /// The call that it got.
+    execution_id: Arc<OnceLock<String>>,
+}
+
+impl Waiting {
+    /// Gives it a call, whose lines its own are from now on.
+    pub(super) fn take(mut self, execution_id: &str, keeps: Kept) -> (Process, Errors) {
+        // It is taken once.
+        let _ = self.execution_id.set(execution_id.to_owned());
+        self.process.keep(keeps);
+        (self.process, self.errors)
+    }
+}
 
 /// What is started.
 pub(crate) struct Program {
@@ -45,7 +62,12 @@ impl Spare for Waiting {
             keeps: Box::new(()),
         };
         match spawn(launch).await {
-            Ok(process) => Some(Self(process)),
+            Ok(mut process) => {
+                let execution_id = Arc::<OnceLock<String>>::default();
+                let known = Arc::clone(&execution_id);
+                let errors = Errors::of(&mut process, move || known.get().cloned());
+                Some(Self { process, errors, execution_id })
+            }
             Err(error) => {
                 let error = error.message();
                 tracing::error!(target: "nanofaas", code = "SPAWN_ERROR", error, "a child could not be started ahead");
@@ -55,36 +77,21 @@ impl Spare for Waiting {
     }
 
     fn is_alive(&self) -> bool {
-        !self.0.has_exited()
+        !self.process.has_exited()
     }
 
-    async fn ended(mut self) {
-        let tail = Tail::default();
-        let log = |stream| LineLog::new(stream, Some(tail.clone()), || None);
-        let (stdout, stderr) = (self.0.stdout.take(), self.0.stderr.take());
-        let lines = async {
-            tokio::join!(
-                async {
-                    if let Some(stdout) = stdout {
-                        log("stdout").follow(stdout).await;
-                    }
-                },
-                async {
-                    if let Some(stderr) = stderr {
-                        log("stderr").follow(stderr).await;
-                    }
-                },
-            )
-        };
-        let _ = tokio::time::timeout(LAST_LINES, lines).await;
-        let how = self.0.finish_all().await.map_or_else(|error| error.to_string(), describe);
+    async fn ended(self) {
+        let tail = self.errors.last(LAST_LINES).await;
+        let status = self.process.finish_all().await;
+        let is_well = status.as_ref().is_ok_and(ExitStatus::success);
+        let how = status.map_or_else(|error| error.to_string(), describe);
         let said = tail.text();
-        tracing::error!(
-            target: "nanofaas",
-            how,
-            said,
-            "a waiting child ended: a program that is started ahead has to wait for its request on stdin"
-        );
+        let hint = "a program that is started ahead has to wait for its request on stdin";
+        if is_well {
+            tracing::warn!(target: "nanofaas", how, said, "a waiting child ended: {hint}");
+        } else {
+            tracing::error!(target: "nanofaas", how, said, "a waiting child ended: {hint}");
+        }
     }
 }
 

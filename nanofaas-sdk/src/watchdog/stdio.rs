@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::{Instrument, Span};
 
-use super::attend::{Limit, attend};
+use super::attend::{Errors, Limit, attend};
 use super::command_line::CommandLine;
 use super::file::{FilePaths, Files};
 use super::output;
@@ -103,9 +103,9 @@ impl Run {
             Exchange::Stdio { early, .. } => {
                 // Given back with an early answer, else when the process has really ended.
                 let held = Arc::new(Mutex::new(Some(call)));
-                let process = self.process(of_call(&context), Box::new(Arc::clone(&held))).await?;
+                let (process, errors) = self.process(&context, Box::new(Arc::clone(&held))).await?;
                 let limit = Limit { bytes: limit, early: *early };
-                let (process, attended) = attend(process, payload, Some(limit), &context).await?;
+                let (process, attended) = attend(process, payload, Some(limit), errors, &context).await?;
                 if attended.is_early {
                     self.reap_behind(process, &held);
                 } else {
@@ -119,7 +119,7 @@ impl Run {
                 let mut environment = of_call(&context);
                 environment.extend(place.environment());
                 let process = self.start(environment, Stdin::Empty, Box::new((call, files))).await?;
-                let (process, attended) = attend(process, Bytes::new(), None, &context).await?;
+                let (process, attended) = attend(process, Bytes::new(), None, None, &context).await?;
                 // Before the end of the process, with which the files go.
                 let written = place.read_output(limit).await;
                 end(process, &attended.tail).await?;
@@ -129,14 +129,14 @@ impl Run {
     }
 
     /// A child that waits already, or else a new one.
-    async fn process(&self, environment: Environment, keeps: Kept) -> Result<Process, Failure> {
+    async fn process(&self, context: &Context, keeps: Kept) -> Result<(Process, Option<Errors>), Failure> {
         let waiting = self.reserve.lock().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(Reserve::take);
         match waiting {
-            Some(Waiting(mut process)) => {
-                process.keep(keeps);
-                Ok(process)
+            Some(waiting) => {
+                let (process, errors) = waiting.take(&context.execution_id, keeps);
+                Ok((process, Some(errors)))
             }
-            None => self.start(environment, Stdin::Pipe, keeps).await,
+            None => Ok((self.start(of_call(context), Stdin::Pipe, keeps).await?, None)),
         }
     }
 

@@ -46,13 +46,13 @@ const MODES: &[(&str, Mode)] = &[
 ];
 
 impl Mode {
-    /// Whether it serves calls where nothing is said of that.
-    fn is_warm(self) -> bool {
+    /// Whether it serves calls where nothing is said of that and no call is in the environment.
+    fn is_kept(self) -> bool {
         #[cfg(feature = "kernel")]
         if self == Self::Kernel {
             return true;
         }
-        matches!(self, Self::Warm | Self::Worker)
+        self == Self::Worker
     }
 }
 
@@ -78,7 +78,9 @@ impl Settings {
         let mode = mode(&mut reader);
         // Who wrote something there did not mean one call.
         let is_asked = reader.flag("WARM").unwrap_or(true);
-        let is_warm = is_asked || mode == Mode::Warm || (mode.is_warm() && reader.text("WARM").is_none());
+        let is_once = ["EXECUTION_ID", "CALLBACK_URL"].iter().all(|name| reader.text(name).is_some());
+        let is_kept = mode.is_kept() && reader.text("WARM").is_none() && !is_once;
+        let is_warm = is_asked || mode == Mode::Warm || is_kept;
         let mut config = Config::read_from(&mut reader, "WARM_PORT");
         #[cfg(feature = "kernel")]
         if mode == Mode::Kernel {
@@ -92,6 +94,9 @@ impl Settings {
         let grace = reader.milliseconds("WATCHDOG_KILL_GRACE_MS", 0);
         if mode != Mode::Stdio && reader.number("WATCHDOG_PRESPAWN", 0..=1_024) > 0 {
             reader.complain("WATCHDOG_PRESPAWN is for EXECUTION_MODE=STDIO: unset one of them".to_owned());
+        }
+        if mode != Mode::Stdio && reader.flag("WATCHDOG_EARLY_REPLY") == Some(true) {
+            reader.complain("WATCHDOG_EARLY_REPLY is for EXECUTION_MODE=STDIO: unset one of them".to_owned());
         }
         let mode = match mode {
             Mode::Http | Mode::Warm => http::read(&mut reader, is_warm.then_some(config.port), grace),

@@ -2,6 +2,7 @@
 
 mod answer;
 mod client;
+mod detached;
 mod server;
 
 use std::sync::Arc;
@@ -11,7 +12,6 @@ use http::header::HeaderValue;
 use http::{HeaderMap, Uri};
 use tokio::task::JoinHandle;
 
-use super::detached::detached;
 use super::output::failure;
 use super::process::describe;
 use super::warm::{Keeper, Lease, Presence, Rules};
@@ -21,6 +21,7 @@ use crate::invocation::{Call, Outcome};
 use crate::protocol::{EXECUTION_ID, Failure, passed_on};
 use crate::start_error::StartError;
 use client::Client;
+use detached::detached;
 pub(crate) use server::{Address, HttpServer};
 
 /// How long the end of a child is waited for whose connection broke.

@@ -11,6 +11,7 @@ use crate::invocation::{Call, Outcome, Output};
 use crate::protocol::{Code, Failure, RequestBody};
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 #[serde(expecting = "an object with `code`, and if need be `session` and `timeout_ms`")]
 struct Input {
     code: String,

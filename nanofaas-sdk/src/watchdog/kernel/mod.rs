@@ -27,10 +27,13 @@ use crate::invocation::{Call, Outcome, Output};
 use crate::protocol::{Code, Failure};
 use crate::server::Platform;
 use crate::start_error::StartError;
-use session::Turn;
+use session::{Full, Turn};
 use sessions::{NoSession, Sessions};
 pub(crate) use settings::{Api, Settings, port};
 use task::{Heard, Task};
+
+/// How often a call goes to the next session when its own one ends before its turn.
+const TRIES: usize = 3;
 
 /// Executes the code of calls.
 pub(crate) struct Kernel {
@@ -98,21 +101,33 @@ async fn execute(sessions: Arc<Sessions>, call: Call) -> Outcome {
         None => Arc::new(invoke::read(&call, &sessions.settings)?),
     };
     let limit = call.output_limit;
-    let session = sessions.session(&task.session).map_err(|why| match why {
+    let mut call = call;
+    for _ in 0..TRIES {
+        let session = sessions.session(&task.session).map_err(|why| refused(&why))?;
+        let (turn, place) = session.execute(Arc::clone(&task), call).map_err(|full| {
+            let Full { waiting } = full;
+            let message = format!("{waiting} calls wait for the session {} already (KERNEL_QUEUE)", task.session);
+            Failure::new(Code::HandlerSaturated, message)
+        })?;
+        task.tell(Heard::Entered);
+        let turn = turn.await;
+        drop(place);
+        match turn {
+            Ok(Turn::Executed) if is_brought => return Ok(Output::new("null".into(), None)),
+            Ok(Turn::Executed) => return invoke::answer(&task, limit),
+            // It ended in the same moment: the next one takes the call.
+            Ok(Turn::Missed(missed)) => call = missed,
+            Err(_) => break,
+        }
+    }
+    Err(Failure::interrupted())
+}
+
+fn refused(why: &NoSession) -> Failure {
+    match why {
         NoSession::Starting => Failure::interrupted(),
         NoSession::Full(all) => {
             Failure::new(Code::HandlerSaturated, format!("all {all} sessions are at work (KERNEL_MAX_SESSIONS)"))
         }
-    })?;
-    let turn = session.execute(Arc::clone(&task), call).map_err(|full| {
-        let message =
-            format!("{} calls are waiting for the session {} already (KERNEL_QUEUE)", full.waiting, task.session);
-        Failure::new(Code::HandlerSaturated, message)
-    })?;
-    task.tell(Heard::Entered);
-    match turn.await {
-        Ok(Turn::Executed) if is_brought => Ok(Output::new("null".into(), None)),
-        Ok(Turn::Executed) => invoke::answer(&task, limit),
-        Ok(Turn::Missed) | Err(_) => Err(Failure::interrupted()),
     }
 }

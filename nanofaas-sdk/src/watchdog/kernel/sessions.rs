@@ -97,14 +97,16 @@ impl Sessions {
     fn make_room(&self, table: &mut HashMap<Key, Arc<Session>>) -> Result<(), NoSession> {
         let most = self.settings.max_sessions;
         let on_demand = || table.iter().filter(|(key, _)| !matches!(key, Key::Number(_)));
-        let (all, live) = (on_demand().count(), on_demand().filter(|(_, session)| session.has_namespace()).count());
+        // A session that has just been made counts; one that is kept for its artifacts alone does not.
+        let lives = |session: &Session| session.has_namespace() || !session.has_artifacts();
+        let (all, live) = (on_demand().count(), on_demand().filter(|(_, session)| lives(session)).count());
         if live < most && all < most * KEPT_FOR_ARTIFACTS {
             return Ok(());
         }
         let is_full = all >= most * KEPT_FOR_ARTIFACTS;
-        let idle = on_demand().filter(|(_, session)| session.is_idle() && (is_full || session.has_namespace()));
+        let idle = on_demand().filter(|(_, session)| session.is_idle() && (is_full || lives(session)));
         let Some((key, session)) = idle.min_by_key(|(_, session)| session.last_used()) else {
-            return Err(NoSession::Full(all));
+            return Err(NoSession::Full(live));
         };
         let (key, session) = (key.clone(), Arc::clone(session));
         if session.has_artifacts() && !is_full {
@@ -117,7 +119,7 @@ impl Sessions {
         } else {
             tracing::info!(target: "nanofaas", session = %key, "the session was not used for the longest time and ends (KERNEL_MAX_SESSIONS)");
             table.remove(&key);
-            tokio::spawn(async move { session.end().await });
+            tokio::spawn(async move { session.retire().await });
         }
         Ok(())
     }
@@ -127,11 +129,11 @@ impl Sessions {
         self.table().get(key).cloned()
     }
 
-    /// Ends a session, and waits until it has.
+    /// Ends a session once what runs in it has ended, and waits for that.
     pub(super) async fn end(&self, key: &Key) {
         let session = self.table().remove(key);
         if let Some(session) = session {
-            session.end().await;
+            session.retire().await;
         }
     }
 

@@ -14,6 +14,9 @@ use crate::config::{Config, Reader};
 use crate::watchdog::command_line::CommandLine;
 use crate::watchdog::variables::TABLES;
 
+/// How long start-up code may run where nobody has said so: it may import a lot.
+const START_UP: Duration = Duration::from_secs(60);
+
 /// Whose requests are answered beside `/invoke`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Api {
@@ -57,6 +60,8 @@ pub(crate) struct Settings {
     kernelspec: Option<Arc<Kernelspec>>,
     pub(crate) grace: Duration,
     pub(super) ready_timeout: Duration,
+    /// The same with the start-up code.
+    pub(super) start_limit: Duration,
     /// How long the code of one call may run.
     pub(super) limit: Option<Duration>,
     pub(super) workspace: PathBuf,
@@ -95,6 +100,8 @@ impl Settings {
         reader.not_yet("KERNEL_SPEC", "this build has no Jupyter kernels (feature `jupyter`)");
         let sessions = reader.number("KERNEL_SESSIONS", 1..=1_000);
         let idle = reader.milliseconds("KERNEL_SESSION_IDLE_TIMEOUT_MS", 0);
+        let (ready_timeout, is_said) =
+            (reader.milliseconds("READY_TIMEOUT_MS", 1), reader.text("READY_TIMEOUT_MS").is_some());
         let packages = reader.text("KERNEL_PACKAGES").unwrap_or_default();
         Self {
             api,
@@ -102,7 +109,8 @@ impl Settings {
             #[cfg(feature = "jupyter")]
             kernelspec,
             grace: reader.milliseconds("WATCHDOG_KILL_GRACE_MS", 0),
-            ready_timeout: reader.milliseconds("READY_TIMEOUT_MS", 1),
+            ready_timeout,
+            start_limit: if is_said || !is_executor { ready_timeout } else { START_UP },
             limit: seconds(reader, if is_executor { Some(Duration::from_secs(3)) } else { None }),
             workspace: reader.text("WORKSPACE_FOLDER").map_or_else(|| "/code".into(), PathBuf::from),
             sessions: if is_executor { sessions } else { 0 },
@@ -153,6 +161,7 @@ impl Settings {
                 "memory_limit": self.memory_limit,
             }),
             queue: self.queue,
+            start_limit: self.start_limit,
             output_limit: self.output_limit,
             grace: self.grace,
             idle: self.idle,

@@ -1,6 +1,7 @@
 //! A stream that its writer can always write to.
 
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -25,8 +26,21 @@ impl Drained {
     }
 }
 
+impl Drained {
+    /// Another handle of the pipe, to ask whether it is empty.
+    pub(crate) fn handle(&self) -> Option<OwnedFd> {
+        self.pipe.as_ref().and_then(|pipe| pipe.as_fd().try_clone_to_owned().ok())
+    }
+}
+
 #[cfg(feature = "kernel")]
 impl Drained {
+    /// Bytes that nobody has read yet.
+    pub(crate) fn unread(&self) -> usize {
+        let unread = self.pipe.as_ref().and_then(|pipe| rustix::io::ioctl_fionread(pipe).ok());
+        unread.and_then(|unread| usize::try_from(unread).ok()).unwrap_or(0)
+    }
+
     /// Reads what is there at this moment, whatever the event loop knows of it; 0 where there is
     /// nothing.
     pub(crate) fn read_now(&mut self, buffer: &mut [u8]) -> usize {

@@ -100,7 +100,11 @@ impl Process {
     #[cfg(feature = "kernel")]
     pub(crate) fn signal(&self, signal: Signal) {
         if let Some(running) = &self.running {
-            running.signal_group(signal);
+            if signal == Signal::KILL {
+                running.signal(signal);
+            } else {
+                running.signal_group(signal);
+            }
         }
     }
 

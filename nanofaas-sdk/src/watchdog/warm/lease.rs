@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
 
+use super::logs::Logs;
 use crate::protocol::Failure;
 use crate::watchdog::process::{Kept, Tail};
 
@@ -31,6 +32,8 @@ pub(super) struct Generation {
     outlives_calls: bool,
     /// What the process wrote last.
     tail: Tail,
+    /// Whether it is all in the log.
+    pub(super) logs: Logs,
     /// How the process ended, once it has.
     ended: watch::Sender<Option<ExitStatus>>,
 }
@@ -44,8 +47,8 @@ struct State {
     /// A call was given up, and what it held on to until it is known whether the child still works.
     suspect: Option<Vec<Kept>>,
     has_succeeded: bool,
-    /// It must not take another call.
-    is_spoiled: bool,
+    /// Why it must not take another call.
+    spoiled: Option<String>,
 }
 
 impl Generation {
@@ -56,6 +59,7 @@ impl Generation {
             changed: Notify::new(),
             outlives_calls,
             tail: Tail::default(),
+            logs: Logs::default(),
             ended: watch::Sender::new(None),
         }
     }
@@ -74,9 +78,9 @@ impl Generation {
         &self.tail
     }
 
-    /// Whether it has to go, whatever it can still take.
-    pub(super) fn is_spoiled(&self) -> bool {
-        self.state().is_spoiled
+    /// Why it has to go, whatever it can still take.
+    pub(super) fn spoiled(&self) -> Option<String> {
+        self.state().spoiled.clone()
     }
 
     pub(super) fn is_idle(&self) -> bool {
@@ -127,10 +131,27 @@ impl Lease {
         self.generation.state().has_succeeded |= has_succeeded;
     }
 
-    /// The child answered, and must not take another call.
-    pub(crate) fn spoiled(mut self) {
+    /// The call is over, and the child must not take another one.
+    pub(crate) fn spoiled(mut self, why: &str) {
         self.is_done = true;
-        self.generation.spoil();
+        let why = format!("{why} (execution {})", self.execution_id);
+        self.generation.state().spoil(why);
+        self.generation.changed.notify_one();
+    }
+
+    /// Whether the child has ever answered.
+    pub(crate) fn has_succeeded(&self) -> bool {
+        self.generation.state().has_succeeded
+    }
+
+    /// Whether all that the child has written is in the log.
+    pub(crate) fn is_logged(&self) -> bool {
+        self.generation.logs.is_read()
+    }
+
+    /// Waits until all that the child has written is in the log, and ends its last line.
+    pub(crate) async fn logged(&self) {
+        self.generation.logs.read().await;
     }
 
     /// What the child wrote last.
@@ -152,7 +173,7 @@ impl Drop for Lease {
             state.at_work.swap_remove(at);
         }
         if !self.is_done && !self.generation.outlives_calls {
-            state.spoil();
+            state.spoil(format!("the call of execution {} was given up", self.execution_id));
         }
         if !self.is_done {
             state.suspect.get_or_insert_default().extend(self.keeps.take());
@@ -165,16 +186,9 @@ impl Drop for Lease {
     }
 }
 
-impl Generation {
-    fn spoil(&self) {
-        self.state().spoil();
-        self.changed.notify_one();
-    }
-}
-
 impl State {
-    fn spoil(&mut self) {
-        self.is_spoiled = true;
+    fn spoil(&mut self, why: String) {
+        self.spoiled.get_or_insert(why);
         // Who comes now waits for the next one.
         self.left = Some(0);
     }

@@ -4,6 +4,7 @@
 //! process; a [`Generation`](lease::Generation) is what the calls of one process share.
 
 mod lease;
+mod logs;
 mod presence;
 mod supervisor;
 

@@ -9,11 +9,12 @@ use tokio::time::{sleep, timeout};
 
 use super::Shared;
 use super::lease::{Generation, Stand};
+use super::logs;
 use super::presence::Presence;
 use crate::metrics::Restart;
 use crate::protocol::Code;
 use crate::start_error::StartError;
-use crate::watchdog::process::{Launch, LineLog, Process, Tail, describe, exit_code, spawn};
+use crate::watchdog::process::{Drained, Launch, Process, Tail, describe, exit_code, spawn};
 
 /// The pause before a child that ended by itself is started again; doubles every time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -30,6 +31,9 @@ const ANSWER: Duration = Duration::from_secs(1);
 /// How long a child that may hang has to answer before it counts as not ready.
 const DOUBT: Duration = Duration::from_millis(100);
 
+/// How long calls wait for a child that is started at once in another one's place, before they are refused.
+const QUICK: Duration = Duration::from_secs(1);
+
 /// How long the last lines of a child that has ended are waited for.
 const LAST_LINES: Duration = Duration::from_millis(100);
 
@@ -38,6 +42,8 @@ pub(super) struct Supervisor {
     presence: Presence,
     /// Ends in a row without a successful call.
     crashes: u32,
+    /// Calls wait for the one that is being started, for a while.
+    is_replaced_quickly: bool,
 }
 
 /// A process that has answered.
@@ -60,12 +66,14 @@ enum Over {
     WornOut,
     Exited,
     Hung,
+    /// It must not take another call, for this reason.
+    Spoiled(String),
 }
 
 impl Supervisor {
     pub(super) fn new(shared: Arc<Shared>, presence: Presence) -> Self {
         presence.stage.metrics.keeps_child();
-        Self { shared, presence, crashes: 0 }
+        Self { shared, presence, crashes: 0, is_replaced_quickly: false }
     }
 
     /// Keeps a child running; tells how the first start went.
@@ -130,6 +138,7 @@ impl Supervisor {
                 let _ = process.terminate().await;
                 Err(NotStarted::Stopped)
             }
+            () = self.not_for_long() => unreachable!("it never ends"),
             () = self.answers(&last_answer) => Ok(Started { process, generation, init: began.elapsed() }),
             () = process.exited() => {
                 let _ = timeout(LAST_LINES, lines).await;
@@ -153,6 +162,15 @@ impl Supervisor {
         }
     }
 
+    /// A start for which calls wait is not waited for without end: after a while there is no child.
+    async fn not_for_long(&self) {
+        if self.is_replaced_quickly {
+            sleep(QUICK).await;
+            self.down();
+        }
+        std::future::pending::<()>().await;
+    }
+
     /// Asks the child until it answers; leaves behind what it said instead.
     async fn answers(&self, instead: &Mutex<String>) {
         let mut pause = FIRST_ASK;
@@ -173,8 +191,8 @@ impl Supervisor {
     async fn serve(&self, process: &Process, generation: &Generation) -> Over {
         let interval = self.shared.rules.probe_interval;
         loop {
-            if generation.is_spoiled() {
-                return Over::Hung;
+            if let Some(why) = generation.spoiled() {
+                return Over::Spoiled(why);
             }
             if generation.is_worn_out() {
                 return Over::WornOut;
@@ -187,8 +205,8 @@ impl Supervisor {
                 is_well = self.asked_when_idle(interval, generation) => (!is_well).then(Vec::new),
             };
             let Some(given_up) = suspicion else { continue };
-            if generation.is_spoiled() {
-                return Over::Hung;
+            if let Some(why) = generation.spoiled() {
+                return Over::Spoiled(why);
             }
             if let Some(over) = self.examine(process).await {
                 return over;
@@ -262,13 +280,23 @@ impl Supervisor {
                 let status = process.terminate().await.ok();
                 generation.ended(status);
                 self.presence.stage.metrics.child_restarted(Restart::Hang);
-                self.lost(generation, status, "the child did not answer as it should and was ended", is_quick).await
+                self.lost(generation, status, "the child did not answer any more and was ended", is_quick).await
+            }
+            // A caller's doing: no number of such calls ends the service.
+            Over::Spoiled(why) => {
+                self.shared.stand.send_replace(Stand::Starting);
+                tracing::error!(target: "nanofaas", why, "the child is ended and started again");
+                let status = process.terminate().await.ok();
+                generation.ended(status);
+                self.presence.stage.metrics.child_restarted(Restart::Hang);
+                self.is_replaced_quickly = true;
+                Ok(())
             }
         }
     }
 
     /// Whether calls only have to wait a moment; else they are refused from here on.
-    fn down_unless_quick(&self, generation: &Generation) -> bool {
+    fn down_unless_quick(&mut self, generation: &Generation) -> bool {
         let is_first = self.crashes == 0 || generation.has_succeeded();
         let is_quick = is_first && self.shared.program.is_replaced_at_once();
         if is_quick {
@@ -276,6 +304,7 @@ impl Supervisor {
         } else {
             self.down();
         }
+        self.is_replaced_quickly = is_quick;
         is_quick
     }
 
@@ -324,12 +353,10 @@ impl Supervisor {
 /// Logs what a process writes; the last lines, and the end of all of them.
 fn follow(process: &mut Process, generation: &Arc<Generation>) -> (Tail, impl Future<Output = ()> + use<>) {
     let tail = generation.tail().clone();
-    let log = |stream| {
-        let generation = Arc::clone(generation);
-        LineLog::new(stream, Some(tail.clone()), move || generation.execution_id())
+    let log = |name, stream: Option<Drained>| {
+        stream.map(|stream| tokio::spawn(logs::follow(name, stream, Arc::clone(generation))))
     };
-    let stdout = process.stdout.take().map(|stream| tokio::spawn(log("stdout").follow(stream)));
-    let stderr = process.stderr.take().map(|stream| tokio::spawn(log("stderr").follow(stream)));
+    let (stdout, stderr) = (log("stdout", process.stdout.take()), log("stderr", process.stderr.take()));
     let both = async move {
         for task in [stdout, stderr].into_iter().flatten() {
             let _ = task.await;

@@ -8,6 +8,8 @@ are next to none.
 import os
 import sys
 
+if sys.version_info < (3, 8):
+    sys.exit("handlers in Python need 3.8 or newer, this is " + sys.version.split()[0])
 ANSWERS = 3
 # What the environment holds during a call, by the request's name of it.
 IDS = (("execution_id", "EXECUTION_ID"), ("trace_id", "TRACE_ID"))
@@ -112,6 +114,9 @@ def load():
     sys.argv[:] = [file]
     # Without the working directory, which `-c` puts there.
     sys.path[:] = [root] + [path for path in sys.path if path]
+    if os.path.dirname(file) != root:
+        # The files beside it, as for any script.
+        sys.path.insert(1, os.path.dirname(file))
     try:
         __import__(name)
     except BaseException as error:

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::watchdog::command_line::CommandLine;
+use crate::watchdog::stdio::IDS;
 
 const PYTHON: &str = include_str!("launcher.py");
 const NODE: &str = include_str!("launcher.mjs");
@@ -60,7 +61,8 @@ impl Launched {
     }
 
     pub(super) fn environment(&self) -> Vec<(&'static str, Option<OsString>)> {
-        let mut environment = Vec::new();
+        // Those of this process are no call's.
+        let mut environment: Vec<_> = IDS.into_iter().map(|name| (name, None)).collect();
         if self.acknowledges {
             environment.push(("__OW_WAIT_FOR_ACK", Some("1".into())));
         }
@@ -82,6 +84,14 @@ impl Launched {
 impl Handler {
     /// Looks for the file of `module` in `folder`; the error says where that was.
     pub(crate) fn find(module: &str, function: &str, folder: &Path) -> Result<Self, String> {
+        if module.contains(':') {
+            return Err("the function is named in HANDLER_FUNCTION, without a colon here".to_owned());
+        }
+        let ending = Path::new(module).extension();
+        let is_known = ending.is_some_and(|ending| LANGUAGES.iter().any(|(known, _)| *known == ending));
+        if !is_known && folder.join(module).is_file() {
+            return Err("the endings of handlers are .py, .mjs, .js and .cjs".to_owned());
+        }
         let candidates = candidates(module, folder);
         let found: Vec<_> = candidates.iter().filter(|(path, _)| path.is_file()).collect();
         let (file, language) = match found.as_slice() {

@@ -11,8 +11,8 @@ mod program;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::JoinHandle;
+use tracing::Instrument;
 
-use super::detached::detached;
 use super::output::{self, failure};
 use super::process::describe;
 use super::warm::{Keeper, Lease, Presence, Rules};
@@ -52,8 +52,7 @@ impl Workers {
 
 impl Executor for Workers {
     fn start(&self, call: Call) -> JoinHandle<Outcome> {
-        let context = call.context.clone();
-        detached(context, work(Arc::clone(&self.pool), call))
+        tokio::spawn(work(Arc::clone(&self.pool), call).in_current_span())
     }
 
     fn prepare(&self, stage: Stage) -> BoxFuture<'_, Result<(), StartError>> {
@@ -134,8 +133,8 @@ async fn work(pool: Arc<Pool>, call: Call) -> Outcome {
                 connected = Some((lease, connection));
                 break;
             }
-            // It said something that nobody asked for: whose answer that is, nobody knows.
-            _ => lease.spoiled(),
+            // Whose answer that is, nobody knows.
+            _ => lease.spoiled("the child wrote to fd 3 without a call"),
         }
     }
     let (mut lease, mut connection) = connected.ok_or_else(Failure::interrupted)?;
@@ -148,35 +147,57 @@ async fn work(pool: Arc<Pool>, call: Call) -> Outcome {
     let answered = connection.exchange(&request, limit, lease.ended()).await;
     match answered {
         Ok(written) => {
-            let answer = output::read(&written, "fd 3");
             // What is no JSON may be the begin of something else.
-            let is_sound = answer.is_ok() && connection.is_quiet();
-            let outcome = answer.and_then(line::outcome);
-            if is_sound {
+            let is_json = output::json(&written, "fd 3").is_ok();
+            let outcome = output::read(&written, "fd 3").and_then(line::outcome);
+            if !is_json {
+                lease.spoiled("the child wrote something to fd 3 that is not one JSON value");
+            } else if connection.is_quiet() {
                 worker.put_back(connection).await;
-                lease.done(outcome.is_ok());
+                done(lease, place, outcome.is_ok()).await;
             } else {
-                lease.spoiled();
+                lease.spoiled("the child wrote more than one line to fd 3");
             }
             outcome
         }
         Err(Broken::TooLong) => {
-            lease.spoiled();
+            lease.spoiled("the child's answer is longer than NANOFAAS_MAX_OUTPUT_BYTES");
             Err(Failure::output_too_large(limit))
         }
         Err(Broken::Closed) => Err(ended(lease).await),
     }
 }
 
+/// Gives the worker back once its lines are in the log: they belong to this call.
+async fn done(lease: Lease, place: Place, is_success: bool) {
+    let is_logged = lease.is_logged();
+    let give_back = async move {
+        lease.logged().await;
+        lease.done(is_success);
+        drop(place);
+    };
+    if is_logged {
+        give_back.await;
+    } else {
+        // Its caller does not wait for the log.
+        tokio::spawn(give_back);
+    }
+}
+
 /// The failure of a call whose worker went away.
 async fn ended(lease: Lease) -> Failure {
-    let status = tokio::time::timeout(connection::END, lease.ended()).await;
+    let status = tokio::time::timeout(connection::END, lease.ended()).await.ok().flatten();
     let what = match status {
-        Ok(Some(status)) => format!("the child {} during the call", describe(status)),
-        _ => "the child closed fd 3 during the call".to_owned(),
+        Some(status) => format!("the child {} during the call", describe(status)),
+        None => "the child closed fd 3 during the call".to_owned(),
     };
-    let message = lease.tail().after(&what);
-    lease.spoiled();
+    let mut message = lease.tail().after(&what);
+    if status.is_some_and(|status| status.success()) && !lease.has_succeeded() {
+        message.push_str(
+            " (it has never written to fd 3: a handler's file is named in HANDLER_MODULE, without WATCHDOG_CMD)",
+        );
+    }
+    lease.spoiled("the child closed fd 3");
     failure(message).logged_as(what)
 }
 

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use http::{Method, StatusCode};
+use http::Method;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::fields::{self, Fields};
-use super::{Asked, Refusal, Told, answer, interrupted, last_event, ok};
+use super::{Asked, Refusal, Told, interrupted, last_event, ok};
 use crate::executor::BoxFuture;
 use crate::protocol::Code;
 use crate::server::{Platform, Server};
@@ -96,8 +96,5 @@ fn ready(server: &Server, session: Option<&Session>) -> Response {
         (None, None) => Some("the kernel is starting".to_owned()),
         (Some(session), None) => session.why_not_ready(),
     };
-    match reason {
-        None => ok(&json!({"ready": true})),
-        Some(reason) => answer(StatusCode::SERVICE_UNAVAILABLE, &json!({"ready": false, "reason": reason})),
-    }
+    super::ready(reason)
 }

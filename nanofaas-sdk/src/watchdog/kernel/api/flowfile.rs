@@ -48,12 +48,13 @@ impl Flowfile {
         let path = asked.parts.uri.path().trim_start_matches('/');
         let node = path.strip_prefix("artifacts/node/").filter(|node| !node.is_empty() && !node.contains('/'));
         asked.check(match path {
-            "health" | "artifacts" | "display_outputs" | "memory" => Some(Method::GET),
+            "health" | "ready" | "artifacts" | "display_outputs" | "memory" => Some(Method::GET),
             "execute" | "clear" | "clear_namespace" | "clear_node_artifacts" | "interrupt" => Some(Method::POST),
             _ => node.map(|_| Method::GET),
         })?;
         Ok(match path {
             "health" => self.health(),
+            "ready" => super::ready(server.runtime.check_open().err().map(|failure| failure.message)),
             "execute" => self.execute(&asked).await?,
             "artifacts" => ok(&self.sessions.artifacts(flow(&asked.parts)?)),
             "display_outputs" => self.display_outputs(&asked.parts)?,

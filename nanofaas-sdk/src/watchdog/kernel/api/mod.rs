@@ -198,6 +198,14 @@ fn last_event(is_success: bool, truncated: Truncated) -> Value {
     end
 }
 
+/// Whether calls are taken; the reason why not.
+fn ready(reason: Option<String>) -> Response {
+    match reason {
+        None => ok(&json!({"ready": true})),
+        Some(reason) => answer(StatusCode::SERVICE_UNAVAILABLE, &json!({"ready": false, "reason": reason})),
+    }
+}
+
 fn interrupted(was_running: bool) -> Value {
     json!({"status": if was_running { "interrupted" } else { "no_execution_running" }})
 }

@@ -26,8 +26,8 @@ pub(super) use spare::Spares;
 /// What an interpreter tells, in the order in which it happened.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// The start-up code has run.
-    Ready,
+    /// The start-up code has run; the files of it that failed.
+    Ready(Vec<String>),
     /// The execution wrote this.
     Stream(Stream, Bytes),
     /// Something wrote this that belongs to no execution.

@@ -12,11 +12,13 @@ const PIECE: usize = 16 * 1024;
 pub(super) struct Pipe {
     stream: Option<Drained>,
     piece: Vec<u8>,
+    /// Bytes that were unread when they were counted.
+    due: usize,
 }
 
 impl Pipe {
     pub(super) fn new(stream: Option<Drained>) -> Self {
-        Self { stream, piece: vec![0; PIECE] }
+        Self { stream, piece: vec![0; PIECE], due: 0 }
     }
 
     /// The next bytes; never ends where there are none to come.
@@ -30,8 +32,16 @@ impl Pipe {
         std::future::pending().await
     }
 
+    /// Counts what is there at this moment: whoever goes on writing is not waited for.
+    pub(super) fn count(&mut self) {
+        self.due = self.stream.as_ref().map_or(0, Drained::unread);
+    }
+
+    /// The next of what was [counted](Self::count).
     pub(super) fn read_now(&mut self) -> Option<Bytes> {
-        let length = self.stream.as_mut()?.read_now(&mut self.piece);
+        let most = self.due.min(self.piece.len());
+        let length = self.stream.as_mut()?.read_now(&mut self.piece[..most]);
+        self.due -= length;
         (length > 0).then(|| Bytes::copy_from_slice(&self.piece[..length]))
     }
 }

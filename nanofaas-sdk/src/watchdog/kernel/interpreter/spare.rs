@@ -37,16 +37,13 @@ impl Spares {
         Ok(())
     }
 
-    /// One that lives: a spare one, or a new one where there is none.
-    pub(in crate::watchdog::kernel) async fn take(&self) -> Result<Interpreter, NotStarted> {
-        let spare = self.spare();
-        match spare {
-            Some(spare) => Ok(spare),
-            None => Interpreter::start(&self.launcher).await,
-        }
+    /// A new one.
+    pub(in crate::watchdog::kernel) async fn start(&self) -> Result<Interpreter, NotStarted> {
+        Interpreter::start(&self.launcher).await
     }
 
-    fn spare(&self) -> Option<Interpreter> {
+    /// A spare one, if there is one that lives.
+    pub(in crate::watchdog::kernel) fn spare(&self) -> Option<Interpreter> {
         let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
         if self.wanted.is_none() && self.taken.fetch_add(1, Ordering::Relaxed) > 0 {
             self.reserve.get_or_init(|| Reserve::new(self.launcher.clone(), 1, None, None));

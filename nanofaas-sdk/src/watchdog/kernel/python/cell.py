@@ -1,6 +1,7 @@
 """Compiles and runs one cell in the namespace of `__main__`."""
 
 import _ast
+import builtins
 import sys
 
 from . import interrupts, payload, repair, sources, streams, wire
@@ -29,7 +30,7 @@ def new_namespace():
 
 def complete_namespace():
     """Before each cell: without __builtins__ its frames would get ours."""
-    namespace["__builtins__"] = sys.modules["builtins"]
+    namespace["__builtins__"] = builtins
     namespace["__name__"] = "__main__"
     namespace.setdefault("display", display)
 
@@ -116,7 +117,7 @@ def evaluate(body, last):
 def show(value):
     if value is None:
         return
-    if "_" not in vars(sys.modules["builtins"]):
+    if "_" not in vars(builtins):
         namespace["_"] = value
     if type(value) in PLAIN:
         streams.rich("v", payload.dumps({"data": {"text/plain": repr(value)}}))

@@ -9,6 +9,11 @@ flow_api = None
 finishing = None
 
 
+# Errors in a row outside of any cell, before the process is not worth keeping.
+MOST_FAILURES = 3
+failures = 0
+
+
 def run():
     wire.open_socket()
     streams.install()
@@ -32,10 +37,16 @@ def run():
 
 
 def serve():
+    global failures
     while True:
         try:
             answer(*wire.receive())
+            failures = 0
         except BaseException as error:
+            failures += 1
+            if failures > MOST_FAILURES:
+                # Such as no memory for a single message: the host starts a new one.
+                wire.die("failed %d times in a row, at last with %r" % (failures, type(error)))
             recover(error)
 
 
@@ -47,8 +58,8 @@ def answer(kind, token, body):
     elif kind == "A":
         wire.send_json("a", token, ask(payload.loads(body.decode())))
     elif kind == "I":
-        init(payload.loads(body.decode()))
-        wire.send("r", 0)
+        failed = init(payload.loads(body.decode()))
+        wire.send_json("r", 0, {"failed": failed})
 
 
 def init(options):
@@ -69,7 +80,8 @@ def init(options):
     if options.get("workspace"):
         from . import startup
 
-        startup.run(options["workspace"])
+        return startup.run(options["workspace"])
+    return []
 
 
 def execute(token, request):

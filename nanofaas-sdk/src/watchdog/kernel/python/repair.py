@@ -11,6 +11,7 @@ LONGEST_SWITCH = 0.1
 
 saved_builtins = dict(vars(builtins))
 saved_modules = {}
+saved_functions = {}
 hooks = sys.displayhook, sys.excepthook
 modules = sys.modules
 finders = []
@@ -51,6 +52,9 @@ def interpreter():
     if sys.modules is not modules:
         sys.modules = modules
     put_back(saved_modules, modules)
+    if modules["builtins"] is not builtins:
+        modules["builtins"] = builtins
+    linecache()
     if finders[0] not in sys.meta_path:
         sys.meta_path[:0] = [finder for finder in finders if finder not in sys.meta_path]
 
@@ -59,3 +63,18 @@ def put_back(saved, present):
     if not saved.keys() <= present.keys():
         for name, value in saved.items():
             present.setdefault(name, value)
+
+
+def linecache():
+    """Our tracebacks, and those that user code prints, read sources through it."""
+    module = modules.get("linecache")
+    if module is None:
+        return
+    if "linecache" not in saved_functions:
+        saved_functions["linecache"] = dict(vars(module))
+    put_back(saved_functions["linecache"], vars(module))
+    if type(getattr(module, "cache", None)) is not dict:
+        module.cache = {}
+    if not callable(module.getlines):
+        vars(module).update(saved_functions["linecache"])
+        module.cache = {}

@@ -1,4 +1,4 @@
-"""Runs the `*.py` files of the workspace folder in the namespace of `__main__`."""
+"""Runs the `*.py` files of the workspace folder in the namespace of `__main__`; tells which failed."""
 
 import os
 import sys
@@ -10,11 +10,16 @@ def run(folder):
     try:
         names = sorted(os.listdir(folder))
     except OSError:
-        return
+        return []
+    # For modules of its own, whose names may begin with `_`.
+    sys.path.append(os.path.abspath(folder))
+    failed = []
     for name in names:
         path = os.path.join(folder, name)
         if name.endswith(".py") and not name.startswith("_") and os.path.isfile(path):
-            run_file(path)
+            if not run_file(path):
+                failed.append(name)
+    return failed
 
 
 def run_file(path):
@@ -34,6 +39,7 @@ def run_file(path):
     if error is not None:
         report(path, error)
     streams.flush()
+    return error is None
 
 
 def report(path, error):

@@ -64,8 +64,12 @@ def unread_output():
 
 
 def lost(what, error):
-    """Without the socket nobody can be told anything: the reason goes to fd 2."""
-    text = "kernel: fd 3, the connection to the watchdog, was lost: %s: %s\n" % (what, error)
+    die("fd 3, the connection to the watchdog, was lost: %s: %s" % (what, error))
+
+
+def die(reason):
+    """Where nobody can be told anything any more, the reason goes to fd 2."""
+    text = "kernel: %s\n" % reason
     stderr = [own for fd, own, _ in pipes if fd == 2] or [2]
     try:
         os.write(stderr[0], text.encode("utf-8", "replace"))

@@ -45,6 +45,13 @@ impl Execution {
         self.answer(Report { outputs: vec![Output::error("KernelError", reason)], ..Report::default() });
     }
 
+    /// Gives the call back: its session ended before.
+    pub(super) fn miss(self) {
+        let Self { call, done, .. } = self;
+        // Where nobody waits for it, it ends here.
+        let _ = done.send(Turn::Missed(call));
+    }
+
     fn answer(self, report: Report) {
         let Self { task, call, done } = self;
         task.done(report);
@@ -71,6 +78,7 @@ impl Life {
             kill_at: None,
             grace: self.shared.rules.grace,
             finished: None,
+            is_last: false,
         };
         let left = run.follow(self, &mut python, &execution, token, started).await;
         *lock(&self.state.running) = None;
@@ -85,6 +93,7 @@ impl Life {
         let left = match (&run.cause, &how) {
             (Some(Cause::Restart), _) => Err(Over::Restart(kept)),
             (Some(Cause::End), _) => Err(Over::Ended(kept)),
+            _ if run.is_last => Err(Over::Ended(kept)),
             (_, None) => kept.ok_or(Over::Lost),
             (Some(Cause::TimedOut(_) | Cause::Interrupted), _) => {
                 self.lost("its code did not end when it was interrupted, and was killed", Restart::Hang);
@@ -172,6 +181,8 @@ struct Running {
     kill_at: Option<TokioInstant>,
     grace: Duration,
     finished: Option<Finished>,
+    /// The session is to end after this one.
+    is_last: bool,
 }
 
 impl Running {
@@ -201,6 +212,7 @@ impl Running {
                     Some(Control::Interrupt(of)) if of == token => self.interrupt(python, Cause::Interrupted),
                     Some(Control::Interrupt(_)) => {}
                     Some(Control::Restart) => self.kill(python, Cause::Restart),
+                    Some(Control::Retire) => self.is_last = true,
                     Some(Control::End) | None => self.kill(python, Cause::End),
                 },
                 _ = cancel.wait(), if self.cause.is_none() => self.interrupt(python, Cause::Interrupted),
@@ -229,7 +241,7 @@ impl Running {
                     }
                     Event::Exited => return Left::Gone,
                     Event::Broken(what) => self.broken(python, what),
-                    Event::Ready | Event::Answer(_) | Event::Pong => self.broken(python, "something out of turn"),
+                    Event::Ready(_) | Event::Answer(_) | Event::Pong => self.broken(python, "something out of turn"),
                 },
             }
         }

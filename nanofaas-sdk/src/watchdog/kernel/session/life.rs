@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 
-use super::{Control, Job, Shared, Standing, State, Turn, lock};
+use super::{Control, Job, Shared, Standing, State, lock};
 use crate::metrics::Restart;
 use crate::protocol::Code;
 use crate::watchdog::kernel::interpreter::{Event, Interpreter, NotStarted};
@@ -19,6 +19,10 @@ use crate::watchdog::process::LineLog;
 /// The pause after an interpreter did not start; doubles every time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// How long a spare interpreter has to take its session: somebody may have stopped it. Start-up code has more time
+/// in the next one.
+const SPARE_LIMIT: Duration = Duration::from_secs(2);
 
 /// How long an interpreter with nothing to do has to answer.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -119,7 +123,7 @@ impl Life {
         self.jobs.close();
         while let Ok(job) = self.jobs.try_recv() {
             if let Job::Execute(execution) = job {
-                let _ = execution.done.send(Turn::Missed);
+                execution.miss();
             }
         }
         self.state.standing.send_replace(Standing::Ended);
@@ -139,41 +143,62 @@ impl Life {
         self.state.standing.send_replace(Standing::Starting);
     }
 
-    /// Starts an interpreter and runs the start-up code in it.
+    /// Starts an interpreter and runs the start-up code in it. A spare one that is of no use is not the
+    /// session's trouble: there is a second try.
     async fn start(&mut self) -> Result<Interpreter, NoStart> {
-        let mut python = tokio::select! {
+        let spare = self.shared.spares.spare();
+        if let Some(spare) = spare {
+            match self.initialise(spare, SPARE_LIMIT.min(self.shared.rules.start_limit)).await {
+                Err(NoStart::Failed(error)) => {
+                    tracing::warn!(target: "nanofaas", session = %self.state.key, error = error.message, "a spare interpreter was of no use");
+                }
+                started => return started,
+            }
+        }
+        let python = tokio::select! {
             biased;
             over = asked_to_end(&mut self.controls) => return Err(over),
-            python = self.shared.spares.take() => python.map_err(NoStart::Failed)?,
+            python = self.shared.spares.start() => python.map_err(NoStart::Failed)?,
         };
+        self.initialise(python, self.shared.rules.start_limit).await
+    }
+
+    /// Tells an interpreter of its session, and waits until the start-up code has run.
+    async fn initialise(&mut self, mut python: Interpreter, limit: Duration) -> Result<Interpreter, NoStart> {
         self.count = 0;
-        let failed = |message| NoStart::Failed(NotStarted { code: Code::Startup, message, exit_code: 1 });
         python.init(&self.shared.rules.init);
-        let over = loop {
-            tokio::select! {
-                biased;
-                over = asked_to_end(&mut self.controls) => break over,
-                event = python.next() => match event {
-                    Event::Ready => return Ok(python),
-                    Event::Log(bytes) => self.log(&bytes).await,
-                    Event::Exited => {
-                        self.stray.end();
-                        let how = python.end().await;
-                        return Err(failed(format!("the interpreter {how} during the start-up code")));
-                    }
-                    Event::Broken(what) => {
-                        drop(python);
-                        return Err(failed(format!("the interpreter sent {what} during the start-up code")));
-                    }
-                    _ => {
-                        drop(python);
-                        return Err(failed("the interpreter spoke out of turn".to_owned()));
-                    }
-                },
+        let started = tokio::select! {
+            biased;
+            over = asked_to_end(&mut self.controls) => Err(over),
+            why = ready(&mut python, &mut self.stray) => match why {
+                None => Ok(()),
+                Some(why) => Err(NoStart::Failed(self.not_started(why))),
+            },
+            () = sleep(limit) => {
+                let why = format!("its start-up code did not end within {} ms (READY_TIMEOUT_MS)", limit.as_millis());
+                Err(NoStart::Failed(self.not_started(why)))
             }
         };
-        tokio::spawn(python.end());
-        Err(over)
+        match started {
+            Ok(()) => Ok(python),
+            Err(NoStart::Failed(mut error)) => {
+                self.stray.end();
+                let how = python.end().await;
+                if error.message.is_empty() {
+                    error.message = format!("the interpreter {how} during the start-up code");
+                }
+                Err(NoStart::Failed(error))
+            }
+            Err(over) => {
+                tokio::spawn(python.end());
+                Err(over)
+            }
+        }
+    }
+
+    fn not_started(&self, message: String) -> NotStarted {
+        self.state.not_ready(message.clone());
+        NotStarted { code: Code::Startup, message, exit_code: 1 }
     }
 
     /// Says why there is no interpreter, to the log and to all that wait, and waits a while.
@@ -190,18 +215,10 @@ impl Life {
                     NoStart::Ended => Err(()),
                     _ => Ok(()),
                 },
-                Some(job) = self.jobs.recv() => self.refuse(job, message),
+                Some(job) = self.jobs.recv() => refuse(job, message),
                 () = tokio::time::sleep_until(over) => return Ok(()),
             }
         }
-    }
-
-    fn refuse(&self, job: Job, reason: &str) {
-        match job {
-            Job::Execute(execution) => execution.fail(reason),
-            Job::Ask { answer, .. } => drop(answer.send(Err(reason.to_owned()))),
-        }
-        self.state.pending.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Gives the interpreter one job after the other.
@@ -213,7 +230,7 @@ impl Life {
                     Some(Control::Restart) => return Over::Restart(Some(python)),
                     // What was to be interrupted has ended.
                     Some(Control::Interrupt(_)) => continue,
-                    Some(Control::End) | None => return Over::Ended(Some(python)),
+                    Some(Control::Retire | Control::End) | None => return Over::Ended(Some(python)),
                 },
                 event = python.next() => {
                     match self.between(python, event).await {
@@ -244,7 +261,6 @@ impl Life {
                     }
                 },
             };
-            self.state.pending.fetch_sub(1, Ordering::Relaxed);
             self.state.used();
             match kept {
                 Ok(same) => python = same,
@@ -285,7 +301,9 @@ impl Life {
         match told {
             Ok(Ok(Some(answer))) => {
                 let told: Value = serde_json::from_slice(&answer).unwrap_or_default();
-                if let Some(Value::Object(artifacts)) = told.get("artifacts") {
+                // That leaves them as they were.
+                let is_kept = question["op"] == "clear_namespace";
+                if let (Some(Value::Object(artifacts)), false) = (told.get("artifacts"), is_kept) {
                     lock(&self.state.artifacts).clone_from(artifacts);
                 }
                 Ok((python, told))
@@ -332,13 +350,38 @@ async fn unused(state: &State, idle: Option<Duration>) {
     }
 }
 
+fn refuse(job: Job, reason: &str) {
+    match job {
+        Job::Execute(execution) => execution.fail(reason),
+        Job::Ask { answer, .. } => drop(answer.send(Err(reason.to_owned()))),
+    }
+}
+
+/// Waits until the start-up code has run; why it has not, which is empty where the process ended.
+async fn ready(python: &mut Interpreter, log: &mut Log) -> Option<String> {
+    loop {
+        match python.next().await {
+            Event::Ready(failed) => {
+                for file in failed {
+                    tracing::warn!(target: "nanofaas", file, "a start-up file failed, its traceback is above (WORKSPACE_FOLDER)");
+                }
+                return None;
+            }
+            Event::Log(bytes) => log.push(&bytes).await,
+            Event::Exited => return Some(String::new()),
+            Event::Broken(what) => return Some(format!("the interpreter sent {what} during the start-up code")),
+            _ => return Some("the interpreter spoke out of turn".to_owned()),
+        }
+    }
+}
+
 /// Waits until no interpreter is wanted any more, or another one.
 async fn asked_to_end(controls: &mut mpsc::UnboundedReceiver<Control>) -> NoStart {
     loop {
         match controls.recv().await {
             Some(Control::Restart) => return NoStart::Restart,
             Some(Control::Interrupt(_)) => {}
-            Some(Control::End) | None => return NoStart::Ended,
+            Some(Control::Retire | Control::End) | None => return NoStart::Ended,
         }
     }
 }

@@ -32,6 +32,8 @@ pub(super) struct Rules {
     pub(super) init: Value,
     /// Calls that may wait for their turn.
     pub(super) queue: usize,
+    /// From the start of an interpreter to the end of its start-up code.
+    pub(super) start_limit: Duration,
     /// Bytes per stream.
     pub(super) output_limit: usize,
     /// Between an interrupt and SIGKILL.
@@ -57,8 +59,8 @@ struct Execution {
 pub(super) enum Turn {
     /// It was executed; the task has the report.
     Executed,
-    /// The session ended before.
-    Missed,
+    /// The session ended before; the call may go to the next one.
+    Missed(Call),
 }
 
 /// What cannot wait for a turn.
@@ -67,6 +69,8 @@ enum Control {
     /// Interrupts this execution, and no other one.
     Interrupt(u64),
     Restart,
+    /// Ends the session when nothing runs.
+    Retire,
     End,
 }
 
@@ -93,8 +97,8 @@ struct State {
     /// Why it is not ready.
     reason: Mutex<String>,
     is_restarting: AtomicBool,
-    /// Jobs that wait or are at work.
-    pending: AtomicUsize,
+    /// Those who wait for their turn or for its end.
+    waiting: AtomicUsize,
     /// Whose execution is under way.
     running: Mutex<Option<u64>>,
     used: Mutex<Instant>,
@@ -121,7 +125,7 @@ impl Session {
             standing: watch::Sender::new(Standing::Starting),
             reason: Mutex::new("the interpreter is starting".to_owned()),
             is_restarting: AtomicBool::new(false),
-            pending: AtomicUsize::new(0),
+            waiting: AtomicUsize::new(0),
             running: Mutex::default(),
             used: Mutex::new(Instant::now()),
             artifacts: Mutex::default(),
@@ -135,32 +139,30 @@ impl Session {
         Arc::new(Self { jobs, control, queue, state })
     }
 
-    /// Enters code in the queue. The receiver tells when its turn is over; `Err` gives the call back
-    /// where there is no room.
-    pub(super) fn execute(&self, task: Arc<Task>, call: Call) -> Result<oneshot::Receiver<Turn>, Full> {
+    /// Enters code in the queue. The receiver tells when its turn is over; the place in the queue is free when the
+    /// second one is dropped.
+    pub(super) fn execute(&self, task: Arc<Task>, call: Call) -> Result<(oneshot::Receiver<Turn>, Waiting), Full> {
+        let place = Waiting::new(&self.state);
         // One is at work, the others wait.
-        if self.state.pending.load(Ordering::Relaxed) > self.queue {
+        if place.number > self.queue {
             return Err(Full { waiting: self.queue });
         }
         let (done, turn) = oneshot::channel();
-        self.enter(Job::Execute(Execution { task, call, done }));
-        Ok(turn)
+        if let Err(mpsc::error::SendError(Job::Execute(missed))) =
+            self.jobs.send(Job::Execute(Execution { task, call, done }))
+        {
+            missed.miss();
+        }
+        Ok((turn, place))
     }
 
     /// Asks the interpreter something between two executions.
     pub(super) async fn ask(&self, question: Value) -> Result<Value, String> {
         let (answer, answered) = oneshot::channel();
-        self.enter(Job::Ask { question, answer });
-        answered.await.unwrap_or_else(|_| Err("the session ended".to_owned()))
-    }
-
-    fn enter(&self, job: Job) {
-        self.state.pending.fetch_add(1, Ordering::Relaxed);
-        self.state.used();
+        let _place = Waiting::new(&self.state);
         // Where the session has ended, the job is dropped and its receiver learns of that.
-        if self.jobs.send(job).is_err() {
-            self.state.pending.fetch_sub(1, Ordering::Relaxed);
-        }
+        let _ = self.jobs.send(Job::Ask { question, answer });
+        answered.await.unwrap_or_else(|_| Err("the session ended".to_owned()))
     }
 
     /// Interrupts what runs now; whether something did.
@@ -188,9 +190,18 @@ impl Session {
         self.state.is_restarting.load(Ordering::Relaxed)
     }
 
-    /// Ends it, and waits until it has.
+    /// Ends it now, and waits until it has.
     pub(super) async fn end(&self) {
-        let _ = self.control.send(Control::End);
+        self.end_with(Control::End).await;
+    }
+
+    /// Ends it once what runs has ended, and waits for that.
+    pub(super) async fn retire(&self) {
+        self.end_with(Control::Retire).await;
+    }
+
+    async fn end_with(&self, control: Control) {
+        let _ = self.control.send(control);
         let mut standing = self.state.standing.subscribe();
         // The sender is gone only after the end.
         let _ = standing.wait_for(|standing| *standing == Standing::Ended).await;
@@ -210,7 +221,7 @@ impl Session {
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.state.pending.load(Ordering::Relaxed) == 0
+        self.state.waiting.load(Ordering::Relaxed) == 0 && lock(&self.state.running).is_none()
     }
 
     pub(super) fn last_used(&self) -> Instant {
@@ -233,6 +244,27 @@ impl Session {
 
     pub(super) fn forget_namespace(&self) {
         self.state.has_namespace.store(false, Ordering::Relaxed);
+    }
+}
+
+/// Somebody who waits for a session.
+pub(super) struct Waiting {
+    state: Arc<State>,
+    /// How many others there were.
+    number: usize,
+}
+
+impl Waiting {
+    fn new(state: &Arc<State>) -> Self {
+        state.used();
+        let number = state.waiting.fetch_add(1, Ordering::Relaxed);
+        Self { state: Arc::clone(state), number }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.state.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

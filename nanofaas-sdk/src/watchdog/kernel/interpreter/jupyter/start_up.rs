@@ -71,7 +71,7 @@ impl Jupyter {
     /// Runs the next file.
     pub(super) fn start_up(&mut self, mut files: VecDeque<PathBuf>) {
         let Some(file) = files.pop_front() else {
-            self.events.push_back(Event::Ready);
+            self.events.push_back(Event::Ready(Vec::new()));
             return;
         };
         // A string of JSON is one of Python.

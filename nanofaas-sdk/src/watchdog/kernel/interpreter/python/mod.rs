@@ -166,6 +166,7 @@ impl Python {
             match self.frames.take(self.token) {
                 Ok(Some(frame)) if frame.pipes_first => {
                     self.held = Some(frame);
+                    self.count_pipes();
                     continue;
                 }
                 Ok(Some(frame)) => return Heard::Frame(frame),
@@ -209,6 +210,7 @@ impl Python {
                 if self.line == Line::Open {
                     self.read_now();
                 }
+                self.count_pipes();
                 self.line = Line::Exited;
                 None
             }
@@ -227,7 +229,12 @@ impl Python {
         }
     }
 
-    /// What stands in the pipes at this moment.
+    fn count_pipes(&mut self) {
+        self.stdout.count();
+        self.stderr.count();
+    }
+
+    /// What stood in the pipes when they were counted.
     fn piped_now(&mut self) -> Option<(Stream, Bytes)> {
         let stdout = self.stdout.read_now().map(|bytes| (Stream::Stdout, bytes));
         stdout.or_else(|| self.stderr.read_now().map(|bytes| (Stream::Stderr, bytes)))

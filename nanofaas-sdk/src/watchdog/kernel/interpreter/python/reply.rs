@@ -13,7 +13,9 @@ pub(super) fn event(frame: Frame) -> Event {
     let Frame { reply, payload, .. } = frame;
     match reply {
         Reply::Hello => Event::Broken("a greeting in the middle"),
-        Reply::Ready => Event::Ready,
+        Reply::Ready => {
+            Event::Ready(serde_json::from_slice(&payload).map(|Started { failed }| failed).unwrap_or_default())
+        }
         Reply::Stdout => Event::Stream(Stream::Stdout, payload),
         Reply::Stderr => Event::Stream(Stream::Stderr, payload),
         Reply::Log => Event::Log(payload),
@@ -43,6 +45,11 @@ pub(super) fn event(frame: Frame) -> Event {
         Reply::Answer => Event::Answer(payload),
         Reply::Pong => Event::Pong,
     }
+}
+
+#[derive(Deserialize)]
+struct Started {
+    failed: Vec<String>,
 }
 
 #[derive(Deserialize)]
