@@ -1,5 +1,6 @@
 //! What the watchdog does as a kernel: code is executed, with state between calls, over real sockets.
 
+mod attacks;
 mod configuration;
 mod death;
 mod disconnect;

@@ -33,6 +33,8 @@ pub(super) struct Life {
     pub(super) shared: Arc<Shared>,
     pub(super) state: Arc<State>,
     jobs: mpsc::UnboundedReceiver<Job>,
+    /// One that was taken and not begun.
+    held: Option<Job>,
     pub(super) controls: mpsc::UnboundedReceiver<Control>,
     /// What belongs to no execution.
     stray: Log,
@@ -65,7 +67,7 @@ impl Life {
         controls: mpsc::UnboundedReceiver<Control>,
     ) -> Self {
         shared.metrics.keeps_child();
-        Self { shared, state, jobs, controls, stray: LineLog::new("stdout", None, || None), count: 0 }
+        Self { shared, state, jobs, held: None, controls, stray: LineLog::new("stdout", None, || None), count: 0 }
     }
 
     /// Keeps an interpreter running until the session ends, then calls `ended`.
@@ -121,7 +123,8 @@ impl Life {
         }
         ended();
         self.jobs.close();
-        while let Ok(job) = self.jobs.try_recv() {
+        let held = self.held.take();
+        for job in held.into_iter().chain(std::iter::from_fn(|| self.jobs.try_recv().ok())) {
             if let Job::Execute(execution) = job {
                 execution.miss();
             }
@@ -224,33 +227,41 @@ impl Life {
     /// Gives the interpreter one job after the other.
     async fn serve(&mut self, mut python: Interpreter) -> Over {
         loop {
-            let job = tokio::select! {
-                biased;
-                control = self.controls.recv() => match control {
-                    Some(Control::Restart) => return Over::Restart(Some(python)),
-                    // What was to be interrupted has ended.
-                    Some(Control::Interrupt(_)) => continue,
-                    Some(Control::Retire | Control::End) | None => return Over::Ended(Some(python)),
+            let next = match self.held.take() {
+                Some(job) => Next::Job(job),
+                None => tokio::select! {
+                    biased;
+                    control = self.controls.recv() => Next::Control(control),
+                    next = event_or_job(&mut python, &mut self.jobs) => next,
+                    () = unused(&self.state, self.shared.rules.idle) => Next::Unused,
                 },
-                event = python.next() => {
+            };
+            let job = match next {
+                Next::Control(Some(Control::Restart)) => return Over::Restart(Some(python)),
+                // What was to be interrupted has ended.
+                Next::Control(Some(Control::Interrupt(_))) => continue,
+                Next::Control(_) => return Over::Ended(Some(python)),
+                Next::Unused if self.jobs.is_empty() => return Over::Ended(Some(python)),
+                Next::Unused => continue,
+                Next::Event(event) => {
                     match self.between(python, event).await {
                         Ok(same) => python = same,
                         Err(over) => return over,
                     }
                     continue;
                 }
-                job = self.jobs.recv() => job,
-                () = unused(&self.state, self.shared.rules.idle) => {
-                    if self.jobs.is_empty() {
-                        return Over::Ended(Some(python));
-                    }
-                    continue;
+                Next::Job(job) if python.is_alive() => job,
+                Next::Job(job) => {
+                    // Its end has not been told yet; the job is the next one's.
+                    self.held = Some(job);
+                    let how = python.end().await;
+                    self.lost(&format!("it {how} between two calls"), Restart::Crash);
+                    return Over::Lost;
                 }
             };
             let kept = match job {
-                None => return Over::Ended(Some(python)),
-                Some(Job::Execute(execution)) => self.execute(python, execution).await,
-                Some(Job::Ask { question, answer }) => match self.ask(python, &question).await {
+                Job::Execute(execution) => self.execute(python, execution).await,
+                Job::Ask { question, answer } => match self.ask(python, &question).await {
                     Ok((same, told)) => {
                         let _ = answer.send(Ok(told));
                         Ok(same)
@@ -347,6 +358,22 @@ async fn unused(state: &State, idle: Option<Duration>) {
             return;
         }
         sleep(end.saturating_duration_since(Instant::now())).await;
+    }
+}
+
+/// What a session without work waits for.
+enum Next {
+    Control(Option<Control>),
+    Event(Event),
+    Job(Job),
+    Unused,
+}
+
+/// Neither keeps the other from its turn, however often it comes.
+async fn event_or_job(python: &mut Interpreter, jobs: &mut mpsc::UnboundedReceiver<Job>) -> Next {
+    tokio::select! {
+        event = python.next() => Next::Event(event),
+        job = jobs.recv() => job.map_or(Next::Control(None), Next::Job),
     }
 }
 
