@@ -43,7 +43,7 @@ struct Run {
     /// Between SIGTERM and SIGKILL.
     grace: Duration,
     /// Those that are started ahead, from the start of the process on.
-    reserve: Arc<Mutex<Option<Reserve<Waiting>>>>,
+    reserve: Arc<Mutex<Option<Arc<Reserve<Waiting>>>>>,
     behind: Arc<Semaphore>,
 }
 
@@ -66,7 +66,7 @@ impl PerCall {
         Self { run: Run { command, exchange, grace, reserve: Arc::default(), behind }, ahead }
     }
 
-    fn reserve(&self) -> MutexGuard<'_, Option<Reserve<Waiting>>> {
+    fn reserve(&self) -> MutexGuard<'_, Option<Arc<Reserve<Waiting>>>> {
         self.run.reserve.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -81,7 +81,7 @@ impl Executor for PerCall {
         if let Err(reason) = self.run.command.resolve() {
             tracing::warn!(target: "nanofaas", code = Code::Spawn.as_str(), "{reason}");
         }
-        let reserve = self.ahead.map(|ahead| ahead.keep(Arc::clone(&self.run.command), self.run.grace));
+        let reserve = self.ahead.map(|ahead| Arc::new(ahead.keep(Arc::clone(&self.run.command), self.run.grace)));
         *self.reserve() = reserve;
         Box::pin(std::future::ready(Ok(())))
     }
@@ -130,7 +130,11 @@ impl Run {
 
     /// A child that waits already, or else a new one.
     async fn process(&self, context: &Context, keeps: Kept) -> Result<(Process, Option<Errors>), Failure> {
-        let waiting = self.reserve.lock().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(Reserve::take);
+        let reserve = self.reserve.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let waiting = match reserve {
+            Some(reserve) => reserve.take().await,
+            None => None,
+        };
         match waiting {
             Some(waiting) => {
                 let (process, errors) = waiting.take(&context.execution_id, keeps);

@@ -44,6 +44,11 @@ struct Shared<T: Spare> {
     changed: Notify,
     /// One was used: they are good for something.
     is_used: AtomicBool,
+    is_starting: AtomicBool,
+    /// A start is over, whatever came of it.
+    started: Notify,
+    /// Held by the one who waits for a start.
+    claim: tokio::sync::Mutex<()>,
 }
 
 impl<T: Spare> Reserve<T> {
@@ -56,28 +61,47 @@ impl<T: Spare> Reserve<T> {
             waiting: Mutex::new(first.into_iter().map(|first| (Instant::now(), first)).collect()),
             changed: Notify::new(),
             is_used: AtomicBool::new(false),
+            is_starting: AtomicBool::new(false),
+            started: Notify::new(),
+            claim: tokio::sync::Mutex::default(),
         });
         let keeping = tokio::spawn(Arc::clone(&shared).keep()).abort_handle();
         shared.changed.notify_one();
         Self { shared, keeping }
     }
 
-    /// One that lives, if any does.
-    pub(crate) fn take(&self) -> Option<T> {
-        let mut dead = Vec::new();
+    /// One that lives, if any does. One that is just being started is waited for, by one caller: to start another
+    /// one would take longer.
+    pub(crate) async fn take(&self) -> Option<T> {
         let taken = loop {
-            match self.shared.waiting().pop_front() {
-                Some((_, spare)) if spare.is_alive() => break Some(spare),
-                Some((_, spare)) => dead.push(spare),
-                None => break None,
+            if let Some(spare) = self.next_alive() {
+                break Some(spare);
             }
+            let started = self.shared.started.notified();
+            let mut started = std::pin::pin!(started);
+            started.as_mut().enable();
+            if !self.shared.is_starting.load(Ordering::Acquire) {
+                // It may have come in between.
+                break self.next_alive();
+            }
+            let Ok(_only) = self.shared.claim.try_lock() else { break None };
+            started.await;
         };
-        for spare in dead {
-            tokio::spawn(spare.ended());
-        }
         self.shared.is_used.fetch_or(taken.is_some(), Ordering::Relaxed);
         self.shared.changed.notify_one();
         taken
+    }
+
+    fn next_alive(&self) -> Option<T> {
+        loop {
+            // Not within the condition: the guard would last as long as the body.
+            let next = self.shared.waiting().pop_front();
+            match next {
+                Some((_, spare)) if spare.is_alive() => return Some(spare),
+                Some((_, spare)) => drop(tokio::spawn(spare.ended())),
+                None => return None,
+            }
+        }
     }
 }
 
@@ -118,9 +142,12 @@ impl<T: Spare> Shared<T> {
                     sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
+                self.is_starting.store(true, Ordering::Release);
                 let started = T::start(&self.starter).await;
                 is_bad = started.is_none();
                 self.waiting().extend(started.map(|spare| (Instant::now(), spare)));
+                self.is_starting.store(false, Ordering::Release);
+                self.started.notify_waiters();
             }
         }
     }

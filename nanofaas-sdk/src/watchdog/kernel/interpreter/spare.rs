@@ -43,13 +43,16 @@ impl Spares {
     }
 
     /// A spare one, if there is one that lives.
-    pub(in crate::watchdog::kernel) fn spare(&self) -> Option<Interpreter> {
+    pub(in crate::watchdog::kernel) async fn spare(&self) -> Option<Interpreter> {
         let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
         if self.wanted.is_none() && self.taken.fetch_add(1, Ordering::Relaxed) > 0 {
             self.reserve.get_or_init(|| Reserve::new(self.launcher.clone(), 1, None, None));
         }
-        let first = first.filter(Interpreter::is_alive);
-        first.or_else(|| self.reserve.get().and_then(Reserve::take))
+        match (first.filter(Interpreter::is_alive), self.reserve.get()) {
+            (Some(first), _) => Some(first),
+            (None, Some(reserve)) => reserve.take().await,
+            (None, None) => None,
+        }
     }
 }
 

@@ -149,7 +149,7 @@ impl Life {
     /// Starts an interpreter and runs the start-up code in it. A spare one that is of no use is not the
     /// session's trouble: there is a second try.
     async fn start(&mut self) -> Result<Interpreter, NoStart> {
-        let spare = self.shared.spares.spare();
+        let spare = self.shared.spares.spare().await;
         if let Some(spare) = spare {
             match self.initialise(spare, SPARE_LIMIT.min(self.shared.rules.start_limit)).await {
                 Err(NoStart::Failed(error)) => {
