@@ -6,6 +6,7 @@
 mod lease;
 mod logs;
 mod presence;
+mod start;
 mod supervisor;
 
 use std::ffi::OsString;

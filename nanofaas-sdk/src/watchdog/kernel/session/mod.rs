@@ -5,6 +5,7 @@
 
 mod execution;
 mod life;
+mod start;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
