@@ -28,7 +28,7 @@ fn an_invocation_has_one_line_with_its_ids_status_code_and_duration() {
 
 #[test]
 fn failures_have_their_status_and_code() {
-    let probe = Function::start("probe", &[("TIMEOUT_MS", "300")]);
+    let probe = Function::start("probe", &[("TIMEOUT_MS", "3000")]);
     for (id, input, status, code) in [
         ("e-1", json!({ "fail": "no ink" }), 500, "HANDLER_ERROR"),
         ("e-2", json!({ "fail": "gone", "code": "GONE", "status": 410 }), 410, "GONE"),

@@ -108,7 +108,10 @@ class Child:
         """(kind, token, payload, barrier)"""
         head = self.read(13)
         body = self.read(int.from_bytes(head[:4], "big") - 9)
-        return chr(head[4] & 0x7F), int.from_bytes(head[5:13], "big"), body, bool(head[4] & 0x80)
+        barrier = bool(head[4] & 0x80)
+        # The numbers of unread bytes come before the payload.
+        body = body[8:] if barrier else body
+        return chr(head[4] & 0x7F), int.from_bytes(head[5:13], "big"), body, barrier
 
     def read(self, size):
         while len(self.buffer) < size:

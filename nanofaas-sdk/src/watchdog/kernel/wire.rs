@@ -1,12 +1,16 @@
 //! The frames between the watchdog and an interpreter, on a socket of their own.
 //!
 //! A frame is the length of what follows (4 bytes, big-endian), its kind (1 byte), the token of the
-//! execution that it belongs to (8 bytes, big-endian; 0 for none), and its payload.
+//! execution that it belongs to (8 bytes, big-endian; 0 for none), and its payload. With the highest bit of the kind,
+//! two numbers (4 bytes each) come before the payload: how many bytes stood unread in the pipes of fd 1 and 2.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 /// Bytes of a frame's length, kind and token.
 const HEAD: usize = 4 + 1 + 8;
+
+/// Bytes of the two numbers before some payloads.
+const COUNTS: usize = 4 + 4;
 
 /// What follows the length at least.
 const LEAST: usize = HEAD - 4;
@@ -91,8 +95,8 @@ impl Reply {
 pub(super) struct Frame {
     pub(super) reply: Reply,
     pub(super) payload: Bytes,
-    /// What stands in the pipes came before it.
-    pub(super) pipes_first: bool,
+    /// So many bytes that stood in the pipes of fd 1 and 2 came before it.
+    pub(super) after: Option<[usize; 2]>,
 }
 
 /// Takes frames out of the bytes that arrived. Code that runs in the interpreter can write there, too:
@@ -118,12 +122,17 @@ impl Frames {
         if of != if reply == Reply::Log { 0 } else { token } {
             return Err("a frame that belongs to another execution");
         }
+        let is_after = kind & PIPES_FIRST != 0;
+        if is_after && length < LEAST + COUNTS {
+            return Err("a frame of an impossible length");
+        }
         if self.buffer.len() < 4 + length {
             return Ok(None);
         }
         self.buffer.advance(HEAD);
-        let payload = self.buffer.split_to(length - LEAST).freeze();
-        Ok(Some(Frame { reply, payload, pipes_first: kind & PIPES_FIRST != 0 }))
+        let mut payload = self.buffer.split_to(length - LEAST).freeze();
+        let after = is_after.then(|| [payload.get_u32() as usize, payload.get_u32() as usize]);
+        Ok(Some(Frame { reply, payload, after }))
     }
 
     /// Whether a frame has begun that is not whole.
@@ -142,13 +151,13 @@ mod tests {
 
     #[test]
     fn a_frame_is_taken_once_it_is_whole() {
-        let sent = [0, 0, 0, 11, b'o' | PIPES_FIRST, 0, 0, 0, 0, 0, 0, 0, 7, b'h', b'i'];
+        let sent = [0, 0, 0, 19, b'o' | PIPES_FIRST, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 1, 2, 0, 0, 0, 0, b'h', b'i'];
         for part in 0..sent.len() {
             assert!(frames(&sent[..part]).take(7).unwrap().is_none());
         }
         let mut frames = frames(&sent);
         let frame = frames.take(7).unwrap().unwrap();
-        assert_eq!((frame.reply, &frame.payload[..], frame.pipes_first), (Reply::Stdout, &b"hi"[..], true));
+        assert_eq!((frame.reply, &frame.payload[..], frame.after), (Reply::Stdout, &b"hi"[..], Some([258, 0])));
         assert!(!frames.is_within_frame());
     }
 
@@ -158,6 +167,7 @@ mod tests {
             ([0, 0, 0, 9, b'z', 0, 0, 0, 0, 0, 0, 0, 7], "kind"),
             ([255, 0, 0, 9, b'o', 0, 0, 0, 0, 0, 0, 0, 7], "length"),
             ([0, 0, 0, 8, b'o', 0, 0, 0, 0, 0, 0, 0, 7], "length"),
+            ([0, 0, 0, 9, b'o' | PIPES_FIRST, 0, 0, 0, 0, 0, 0, 0, 7], "length"),
             ([0, 0, 9, 9, b'f', 0, 0, 0, 0, 0, 0, 0, 6], "another execution"),
             ([0, 0, 0, 9, b'l', 0, 0, 0, 0, 0, 0, 0, 7], "another execution"),
         ] {

@@ -32,9 +32,9 @@ impl Pipe {
         std::future::pending().await
     }
 
-    /// Counts what is there at this moment: whoever goes on writing is not waited for.
-    pub(super) fn count(&mut self) {
-        self.due = self.stream.as_ref().map_or(0, Drained::unread);
+    /// Counts what is there at this moment, up to `most`: whoever goes on writing is not waited for.
+    pub(super) fn count(&mut self, most: usize) {
+        self.due = self.stream.as_ref().map_or(0, Drained::unread).min(most);
     }
 
     /// The next of what was [counted](Self::count).

@@ -8,6 +8,7 @@ import _socket
 import os
 from _thread import RLock
 from fcntl import ioctl
+from sys import byteorder
 
 from . import payload
 
@@ -57,10 +58,13 @@ def reopen_pipes():
 
 
 def unread_output():
-    for _, own, _ in pipes:
-        if ioctl(own, FIONREAD, b"\0\0\0\0") != b"\0\0\0\0":
-            return True
-    return False
+    """How many bytes stand in the pipes of fd 1 and 2, each as 4 bytes; empty where there are none."""
+    counts = [b"\0\0\0\0", b"\0\0\0\0"]
+    for fd, own, _ in pipes:
+        unread = ioctl(own, FIONREAD, b"\0\0\0\0")
+        counts[fd - 1] = int.from_bytes(unread, byteorder).to_bytes(4, "big")
+    counts = b"".join(counts)
+    return counts if any(counts) else b""
 
 
 def lost(what, error):
@@ -85,8 +89,10 @@ def check():
 def queue(kind, token, body=b""):
     """Adds a frame to the outbox; drain() sends it. Hold the lock."""
     code = ord(kind)
-    if unread_output():
+    counts = unread_output()
+    if counts:
         code |= BARRIER
+        body = counts + body
     head = (len(body) + 9).to_bytes(4, "big") + bytes((code,)) + token.to_bytes(8, "big")
     outbox.append((head + body, []))
 

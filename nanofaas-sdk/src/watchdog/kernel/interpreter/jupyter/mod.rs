@@ -234,8 +234,8 @@ impl Jupyter {
 
     /// Takes what stands in the pipes at this moment.
     fn piped_now(&mut self) {
-        self.stdout.count();
-        self.stderr.count();
+        self.stdout.count(usize::MAX);
+        self.stderr.count(usize::MAX);
         for _ in 0..LAST_READS {
             let stdout = self.stdout.read_now().map(|bytes| (Stream::Stdout, bytes));
             let Some((stream, bytes)) = stdout.or_else(|| self.stderr.read_now().map(|bytes| (Stream::Stderr, bytes)))

@@ -205,7 +205,7 @@ async fn reach(
             bytes = stderr.read() => log.push(&bytes).await,
             () = process.exited() => {
                 for pipe in [&mut *stdout, &mut *stderr] {
-                    pipe.count();
+                    pipe.count(usize::MAX);
                     while let Some(bytes) = pipe.read_now() {
                         log.push(&bytes).await;
                     }

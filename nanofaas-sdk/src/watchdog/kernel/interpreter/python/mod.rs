@@ -164,9 +164,11 @@ impl Python {
                 }
             }
             match self.frames.take(self.token) {
-                Ok(Some(frame)) if frame.pipes_first => {
+                Ok(Some(frame)) if frame.after.is_some() => {
+                    // Some of it may have been read already, and more may have been written.
+                    let [stdout, stderr] = frame.after.unwrap_or_default();
                     self.held = Some(frame);
-                    self.count_pipes();
+                    self.count_pipes(stdout, stderr);
                     continue;
                 }
                 Ok(Some(frame)) => return Heard::Frame(frame),
@@ -210,7 +212,7 @@ impl Python {
                 if self.line == Line::Open {
                     self.read_now();
                 }
-                self.count_pipes();
+                self.count_pipes(usize::MAX, usize::MAX);
                 self.line = Line::Exited;
                 None
             }
@@ -229,9 +231,9 @@ impl Python {
         }
     }
 
-    fn count_pipes(&mut self) {
-        self.stdout.count();
-        self.stderr.count();
+    fn count_pipes(&mut self, stdout: usize, stderr: usize) {
+        self.stdout.count(stdout);
+        self.stderr.count(stderr);
     }
 
     /// What stood in the pipes when they were counted.
