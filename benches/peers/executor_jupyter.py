@@ -22,7 +22,12 @@ ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 def error(name, value, traceback=()):
-    return {"type": "error", "name": name, "value": value, "traceback": [ANSI.sub("", line) for line in traceback]}
+    return {
+        "type": "error",
+        "name": name,
+        "value": value,
+        "traceback": [ANSI.sub("", line) for line in traceback],
+    }
 
 
 class Kernel:
@@ -78,7 +83,9 @@ class Kernel:
                 if last and last["type"] == "stream" and last["name"] == content["name"]:
                     last["text"].append(content["text"])
                 else:
-                    outputs.append({"type": "stream", "name": content["name"], "text": [content["text"]]})
+                    outputs.append(
+                        {"type": "stream", "name": content["name"], "text": [content["text"]]}
+                    )
             elif kind == "execute_result":
                 outputs.append({"type": "result", "data": content["data"]})
             elif kind == "display_data":
@@ -98,9 +105,13 @@ class Kernel:
         async with self.turn:
             await asyncio.shield(self.starting)
             outputs = []
-            work = asyncio.create_task(self.collect(self.client.execute(code, allow_stdin=False), outputs))
+            work = asyncio.create_task(
+                self.collect(self.client.execute(code, allow_stdin=False), outputs)
+            )
             death = asyncio.create_task(self.gone())
-            done, _ = await asyncio.wait({work, death}, timeout=TIMEOUT, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(
+                {work, death}, timeout=TIMEOUT, return_when=asyncio.FIRST_COMPLETED
+            )
             work.cancel()
             death.cancel()
             for output in outputs:
@@ -112,7 +123,9 @@ class Kernel:
             if death in done:
                 outputs.append(error("KernelError", "The kernel ended while it executed"))
             else:
-                outputs.append(error("TimeoutError", f"Execution timed out after {TIMEOUT:g} seconds"))
+                outputs.append(
+                    error("TimeoutError", f"Execution timed out after {TIMEOUT:g} seconds")
+                )
             if not self.restarting:
                 self.start(self.reopen)
             return outputs
@@ -166,4 +179,10 @@ async def restart_status():
 
 
 if __name__ == "__main__":
-    uvicorn.run(app, host="127.0.0.1", port=int(os.environ.get("PORT", "8432")), log_level="warning", access_log=False)
+    uvicorn.run(
+        app,
+        host="127.0.0.1",
+        port=int(os.environ.get("PORT", "8432")),
+        log_level="warning",
+        access_log=False,
+    )

@@ -64,7 +64,9 @@ def publish_artifact(name, value):
         published = artifacts.setdefault(request.flow_id, {})
         if name in published:
             node = published[name]["node_id"]
-            raise ValueError(f"Artifact '{name}' already exists (published by node {node}). Delete it first.")
+            raise ValueError(
+                f"Artifact '{name}' already exists (published by node {node}). Delete it first."
+            )
         published[name] = {
             "value": value,
             "name": name,
@@ -142,7 +144,9 @@ def execute(request: Execution):
     began = time.perf_counter()
     with lock:
         published = artifacts.setdefault(request.flow_id, {})
-        for name in [name for name, artifact in published.items() if artifact["node_id"] == request.node_id]:
+        for name in [
+            name for name, artifact in published.items() if artifact["node_id"] == request.node_id
+        ]:
             del published[name]
         before = set(published)
     namespace = namespaces.setdefault(request.flow_id, {"__name__": "__main__"})
@@ -189,4 +193,10 @@ def all_artifacts(flow_id: Union[int, None] = None):
 
 
 if __name__ == "__main__":
-    uvicorn.run(app, host="127.0.0.1", port=int(os.environ.get("PORT", "9999")), log_level="warning", access_log=False)
+    uvicorn.run(
+        app,
+        host="127.0.0.1",
+        port=int(os.environ.get("PORT", "9999")),
+        log_level="warning",
+        access_log=False,
+    )

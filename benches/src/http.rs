@@ -38,12 +38,17 @@ impl Client {
     }
 
     pub(crate) fn post(&mut self, path: &str, body: &Value) -> Result<Answer, Failure> {
-        let body = body.to_string();
+        self.post_with(path, "", &body.to_string())
+    }
+
+    /// Posts JSON with more headers, each of which ends its line.
+    pub(crate) fn post_with(&mut self, path: &str, headers: &str, body: &str) -> Result<Answer, Failure> {
         let length = body.len();
         let head = format!(
-            "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+             Content-Length: {length}\r\n{headers}\r\n"
         );
-        self.exchange((head + &body).as_bytes())
+        self.exchange((head + body).as_bytes())
     }
 
     fn exchange(&mut self, request: &[u8]) -> Result<Answer, Failure> {

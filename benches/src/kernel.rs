@@ -6,8 +6,8 @@ mod flows;
 mod speed;
 mod trouble;
 
-use crate::measure::{Finding, Findings, digits};
-use crate::table::Table;
+use crate::figures::{Figure, Sheet, Target};
+use crate::measure::Findings;
 use crate::{Options, peers};
 use contender::Contender;
 use contract::Contract;
@@ -37,21 +37,7 @@ enum Row {
     FloodPeak,
 }
 
-/// What ours has to reach.
-#[derive(Clone, Copy)]
-enum Target {
-    AtMost(f64),
-    Below(f64),
-    /// A number in every round, and no remark.
-    Works,
-    Says(&'static str),
-    None,
-}
-
-type Figure = (Row, &'static str, &'static str, Target);
-
-/// Row, what it is called, its unit, and what ours has to reach. MB are millions of bytes.
-const FIGURES: &[Figure] = &[
+const FIGURES: &[Figure<Row>] = &[
     (Row::StartToHealth, "start → /health", "ms", Target::AtMost(60.0)),
     (Row::StartToResult, "start → first result", "ms", Target::None),
     (Row::CallMedian, "`1+1` over HTTP, p50", "ms", Target::AtMost(0.35)),
@@ -104,10 +90,11 @@ pub(crate) fn run(options: &Options) -> Result<Vec<String>, String> {
     for contract in [Contract::Executor, Contract::Flowfile] {
         let contenders = Contender::all(contract, ours, peers.as_deref().ok());
         let findings = measure(&contenders, &rounds);
-        let table = table(contract, &contenders, &findings).to_string();
+        let sheet = sheet(contract, &contenders);
+        let table = sheet.table(&findings).to_string();
         println!("{table}");
         tables = tables + &table + "\n";
-        missed.extend(misses(contract, &contenders, &findings));
+        missed.extend(sheet.misses(&findings));
     }
     std::fs::write(&options.output, tables).map_err(|error| format!("{}: {error}", options.output.display()))?;
     Ok(missed)
@@ -125,89 +112,16 @@ fn measure(contenders: &[Contender], rounds: &Rounds) -> Findings<Row> {
     findings
 }
 
-/// A row for each figure that somebody has, a column for each contender.
-fn table(contract: Contract, contenders: &[Contender], findings: &Findings<Row>) -> Table {
-    let mut head = vec![String::from("median (min–max)")];
-    head.extend(contenders.iter().map(|contender| contender.name.clone()));
-    head.extend(["peer ÷ ours".into(), "target of ours".into()]);
+fn sheet(contract: Contract, contenders: &[Contender]) -> Sheet<'static, Row> {
     let cpus = std::thread::available_parallelism().map_or(1, usize::from);
     let python = peers::version("python3");
-    let mut table = Table::new(format!("Kernel mode, contract `{}`: {python}, {cpus} CPUs", contract.name()), head);
     let place = |ours: bool| contenders.iter().position(|contender| contender.ours == ours);
-    for figure @ (row, _, _, target) in FIGURES {
-        let finding = |index: usize| findings.get(*row, index);
-        if (0..contenders.len()).all(|index| finding(index).is_none()) {
-            continue;
-        }
-        let mut cells = vec![label(figure)];
-        cells.extend((0..contenders.len()).map(|index| finding(index).map_or("–".into(), Finding::to_string)));
-        let median = |ours| finding(place(ours)?)?.summary().map(|summary| summary.median);
-        let ratio = median(false).zip(median(true)).map(|(peer, ours)| format!("{}×", digits(peer / ours)));
-        cells.extend([ratio.unwrap_or_default(), target.to_string()]);
-        table.row(cells);
-    }
-    table
-}
-
-fn label((_, label, unit, _): &Figure) -> String {
-    if unit.is_empty() { (*label).into() } else { format!("{label} [{unit}]") }
-}
-
-/// The targets that ours does not reach, in words.
-fn misses(contract: Contract, contenders: &[Contender], findings: &Findings<Row>) -> Vec<String> {
-    let Some(ours) = contenders.iter().position(|contender| contender.ours) else {
-        return vec![format!("{}: all, since ours was not measured", contract.name())];
-    };
-    let missed = FIGURES.iter().filter(|(row, _, _, target)| !target.is_met(findings.get(*row, ours)));
-    let words = |figure: &Figure| {
-        let (row, _, _, target) = figure;
-        let found = findings.get(*row, ours).map_or("not measured".into(), Finding::to_string);
-        format!("{}: {}: {found}; the target is {target}", contract.name(), label(figure))
-    };
-    missed.map(words).collect()
-}
-
-impl Target {
-    fn is_met(self, finding: Option<&Finding>) -> bool {
-        let number = |holds: fn(f64, f64) -> bool, limit: f64| {
-            let summary = finding.filter(|finding| finding.words.is_empty()).and_then(Finding::summary);
-            summary.is_some_and(|summary| holds(summary.median, limit))
-        };
-        match self {
-            Self::None => true,
-            Self::AtMost(limit) => number(|median, limit| median <= limit, limit),
-            Self::Below(limit) => number(|median, limit| median < limit, limit),
-            Self::Works => number(|_, _| true, 0.0),
-            Self::Says(words) => finding.is_some_and(|finding| finding.words.iter().all(|said| said == words)),
-        }
-    }
-}
-
-impl std::fmt::Display for Target {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::AtMost(limit) => write!(f, "≤ {limit}"),
-            Self::Below(limit) => write!(f, "< {limit}"),
-            Self::Works => f.write_str("works"),
-            Self::Says(words) => f.write_str(words),
-            Self::None => Ok(()),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_target_is_met_by_the_median_and_by_no_remark() {
-        let quick = Finding { numbers: vec![10.0, 61.0, 12.0], words: vec![] };
-        assert!(Target::AtMost(12.0).is_met(Some(&quick)));
-        assert!(!Target::Below(12.0).is_met(Some(&quick)));
-        let dying = Finding { numbers: vec![10.0], words: vec!["the service dies".into()] };
-        assert!(!Target::AtMost(12.0).is_met(Some(&dying)) && !Target::Works.is_met(Some(&dying)));
-        assert!(!Target::AtMost(12.0).is_met(None) && Target::None.is_met(None));
-        let once_lost = Finding { numbers: vec![], words: vec!["kept".into(), "lost".into()] };
-        assert!(!Target::Says("kept").is_met(Some(&once_lost)));
+    Sheet {
+        title: format!("Kernel mode, contract `{}`: {python}, {cpus} CPUs", contract.name()),
+        name: contract.name().into(),
+        contenders: contenders.iter().map(|contender| contender.name.clone()).collect(),
+        ours: place(true),
+        against: ("peer ÷ ours", place(false)),
+        figures: FIGURES,
     }
 }

@@ -3,6 +3,7 @@
 //! ```console
 //! $ cargo build --release -p nanofaas-sdk --features kernel --bin nanofaas-watchdog
 //! $ cargo run --release -p nanofaas-benches -- kernel
+//! $ cargo run --release -p nanofaas-benches -- children
 //! ```
 //!
 //! A subject is a module: what contends, its figures with their targets, and scenarios that find numbers. It prints a markdown
@@ -10,10 +11,13 @@
 //! the machine does; the ratios between contenders that took turns say more. Peers are installed into a virtual environment
 //! of their own on first use, and left out where they cannot be.
 
+mod children;
+mod figures;
 mod http;
 mod kernel;
 mod measure;
 mod peers;
+mod pin;
 mod process;
 mod table;
 
@@ -24,7 +28,8 @@ const HELP: &str = "\
 cargo run --release -p nanofaas-benches -- SUBJECT [OPTIONS]
 
 Subjects:
-  kernel   code execution with state (EXECUTION_MODE=KERNEL), both contracts, against services on FastAPI
+  children  scripts started ahead (STDIO) and workers (WORKER), against a spawn per call and Flask on Gunicorn
+  kernel    code execution with state (EXECUTION_MODE=KERNEL), both contracts, against services on FastAPI
 
 Options:
   --watchdog PATH  the watchdog's binary [nanofaas-watchdog in release/ of the target directory]
@@ -55,8 +60,9 @@ fn main() -> ExitCode {
             print!("{HELP}");
             return ExitCode::SUCCESS;
         }
+        [subject @ "children", options @ ..] => (children::run, Options::parse(subject, options)),
         [subject @ "kernel", options @ ..] => (kernel::run, Options::parse(subject, options)),
-        _ => return fail(USAGE, "expected a subject: kernel; see --help"),
+        _ => return fail(USAGE, "expected a subject: children or kernel; see --help"),
     };
     let options = match options {
         Ok(options) => options,

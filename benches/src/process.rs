@@ -1,14 +1,17 @@
 //! Services under measurement: started, weighed with all their descendants, and ended without a rest.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Linux counts CPU time for user space in hundredths of a second, whatever the kernel's own clock does: `proc_pid_stat(5)`.
 const TICK: Duration = Duration::from_millis(10);
+/// What a program sees of this one's environment; the rest could configure it.
+const INHERITED: [&str; 4] = ["PATH", "HOME", "LANG", "TMPDIR"];
 /// How long a service may take to end by itself.
 const GRACE: Duration = Duration::from_secs(3);
 
@@ -43,6 +46,18 @@ impl Service {
         });
         let child = child.map_err(|error| format!("{} does not start: {error}", command.get_program().display()))?;
         Ok(Self { child, log: log.into() })
+    }
+
+    /// Starts a program that is talked to through its stdin and stdout; the rest goes to the file `log`.
+    pub(crate) fn piped(command: &mut Command, log: &Path) -> Result<(Self, ChildStdin, ChildStdout), String> {
+        let program = command.get_program().display().to_string();
+        let child = File::create(log)
+            .and_then(|file| command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(file).spawn());
+        let mut child = child.map_err(|error| format!("{program} does not start: {error}"))?;
+        let pipes = child.stdin.take().zip(child.stdout.take());
+        let service = Self { child, log: log.into() };
+        let (stdin, stdout) = pipes.ok_or_else(|| format!("{program} has no pipes"))?;
+        Ok((service, stdin, stdout))
     }
 
     pub(crate) fn has_ended(&mut self) -> bool {
@@ -100,6 +115,11 @@ impl Drop for Service {
 }
 
 impl Process {
+    /// This program.
+    pub(crate) fn own() -> Option<Self> {
+        Self::of(std::process::id())
+    }
+
     fn of(id: u32) -> Option<Self> {
         Some(Self { id, started: *stat(id)?.get(19)? })
     }
@@ -107,6 +127,13 @@ impl Process {
     fn lives(self) -> bool {
         Self::of(self.id) == Some(self)
     }
+}
+
+/// A program to be started with little of this one's environment.
+pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().envs(INHERITED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+    command
 }
 
 /// What these processes take now. Reading the proportional share walks all page tables: not for a fast succession.
@@ -124,9 +151,9 @@ pub(crate) fn resident(processes: &[Process]) -> u64 {
     processes.iter().map(|process| kilobytes(&status(process), "VmRSS:")).sum()
 }
 
-/// What they have computed since each started.
+/// What they have computed since each started, with their children that have ended and were waited for.
 pub(crate) fn cpu_time(processes: &[Process]) -> Duration {
-    let ticks = |process: &Process| stat(process.id).and_then(|fields| Some(fields.get(11)? + fields.get(12)?));
+    let ticks = |process: &Process| stat(process.id).and_then(|fields| Some(fields.get(11..=14)?.iter().sum::<u64>()));
     let ticks: u64 = processes.iter().filter_map(ticks).sum();
     TICK * u32::try_from(ticks).unwrap_or(u32::MAX)
 }

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::contract::{Contract, Said};
@@ -16,8 +15,6 @@ const START: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two questions whether it is there: what a start is measured to.
 const STEP: Duration = Duration::from_micros(500);
-/// What a service sees of this program's environment; the rest could configure it.
-const INHERITED: [&str; 4] = ["PATH", "HOME", "LANG", "TMPDIR"];
 
 pub(crate) struct Contender {
     pub(crate) name: String,
@@ -66,9 +63,8 @@ impl Contender {
         let workspace = directory.join("workspace");
         std::fs::create_dir_all(&workspace).map_err(|error| format!("{}: {error}", workspace.display()))?;
         let address = free_address()?;
-        let mut command = Command::new(&self.program);
-        command.args(&self.argument).current_dir(&workspace).env_clear();
-        command.envs(INHERITED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+        let mut command = process::command(&self.program);
+        command.args(&self.argument).current_dir(&workspace);
         command.env("PORT", address.port().to_string()).env("WORKSPACE_FOLDER", &workspace);
         if self.ours {
             command.env("EXECUTION_MODE", "KERNEL").env("KERNEL_API", self.contract.name());

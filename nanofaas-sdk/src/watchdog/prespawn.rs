@@ -18,11 +18,13 @@ pub(crate) struct Ahead {
     pub(crate) children: usize,
     /// Before another one takes its place.
     pub(crate) max_idle: Option<Duration>,
+    /// Whether the CPU is the watchdog's when one has answered.
+    pub(crate) give_way: bool,
 }
 
 impl Ahead {
     pub(super) fn keep(self, command: Arc<CommandLine>, grace: Duration) -> Reserve<Waiting> {
-        Reserve::new(Program { command, grace }, self.children, self.max_idle, None)
+        Reserve::new(Program { command, grace, give_way: self.give_way }, self.children, self.max_idle, None)
     }
 }
 
@@ -48,6 +50,7 @@ impl Waiting {
 pub(crate) struct Program {
     command: Arc<CommandLine>,
     grace: Duration,
+    give_way: bool,
 }
 
 impl Spare for Waiting {
@@ -63,6 +66,9 @@ impl Spare for Waiting {
         };
         match spawn(launch).await {
             Ok(mut process) => {
+                if program.give_way {
+                    process.gives_way();
+                }
                 let execution_id = Arc::<OnceLock<String>>::default();
                 let known = Arc::clone(&execution_id);
                 let errors = Errors::of(&mut process, move || known.get().cloned());

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -25,6 +26,9 @@ use crate::start_error::StartError;
 /// How many children may still be ending behind their early answers, before calls keep their slots
 /// until the child is gone.
 const BEHIND: usize = 32;
+
+/// How long the reserve waits to be filled up, for the answer to leave and its child to end.
+const AFTER: Duration = Duration::from_millis(10);
 
 /// The variables with the ids of a call.
 pub(super) const IDS: [&str; 4] = ["EXECUTION_ID", "TRACE_ID", "TRACEPARENT", "DISPATCH_ATTEMPT"];
@@ -98,6 +102,13 @@ impl Executor for PerCall {
 
 impl Run {
     async fn call(self, call: Call) -> Outcome {
+        let refill = Refill(self.reserve.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        let outcome = self.attended(call).await;
+        drop(refill);
+        outcome
+    }
+
+    async fn attended(self, call: Call) -> Outcome {
         let (payload, limit, context) = (call.payload.clone(), call.output_limit, call.context.clone());
         match &self.exchange {
             Exchange::Stdio { early, .. } => {
@@ -170,6 +181,20 @@ impl Run {
             }
         };
         tokio::spawn(reap.in_current_span());
+    }
+}
+
+/// Fills the reserve up again a moment after a call, whatever becomes of it.
+struct Refill(Option<Arc<Reserve<Waiting>>>);
+
+impl Drop for Refill {
+    fn drop(&mut self) {
+        if let (Some(reserve), Ok(handle)) = (self.0.take(), Handle::try_current()) {
+            handle.spawn(async move {
+                tokio::time::sleep(AFTER).await;
+                reserve.refill();
+            });
+        }
     }
 }
 

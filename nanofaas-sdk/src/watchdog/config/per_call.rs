@@ -26,7 +26,7 @@ pub(super) fn stdio(reader: &mut Reader<'_>) -> Exchange {
         );
     }
     let max_idle = (!max_idle.is_zero()).then_some(max_idle);
-    Exchange::Stdio { early, ahead: (children > 0).then_some(Ahead { children, max_idle }) }
+    Exchange::Stdio { early, ahead: (children > 0).then_some(Ahead { children, max_idle, give_way: early }) }
 }
 
 pub(super) fn file(reader: &mut Reader<'_>, at_once: usize) -> child::Mode {

@@ -26,9 +26,9 @@ use std::os::fd::OwnedFd;
 use std::process::{Child, ExitStatus};
 use std::time::Duration;
 
-use rustix::process::Pid;
 #[cfg(feature = "kernel")]
 use rustix::process::Signal;
+use rustix::process::{Pid, setpriority_process};
 use tokio::io::unix::AsyncFd;
 use tokio::net::unix::pipe;
 use tokio::runtime::Handle;
@@ -57,6 +57,9 @@ struct Running {
 
 /// Something that is only dropped when a process has really ended.
 pub(crate) type Kept = Box<dyn Any + Send + Sync>;
+
+/// The niceness of a process that gives way; within a container it only counts against the watchdog.
+const GIVES_WAY: i32 = 15;
 
 /// The variable by which those are found that left their group.
 pub(crate) const MARK: &str = "NANOFAAS_CHILD";
@@ -87,6 +90,14 @@ impl Process {
     /// Whether it has ended, asked of the system itself.
     pub(crate) fn has_exited(&self) -> bool {
         self.running.as_ref().is_none_or(Running::has_exited)
+    }
+
+    /// Lets this process have the CPU when both want it: one that has answered would else go on with its end first.
+    pub(crate) fn gives_way(&self) {
+        if let Some(running) = &self.running {
+            // Without it the answer comes a little later.
+            let _ = setpriority_process(Some(running.group), GIVES_WAY);
+        }
     }
 
     /// Lets `what` last until the process has really ended.

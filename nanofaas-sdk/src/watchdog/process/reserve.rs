@@ -88,8 +88,13 @@ impl<T: Spare> Reserve<T> {
             started.await;
         };
         self.shared.is_used.fetch_or(taken.is_some(), Ordering::Relaxed);
-        self.shared.changed.notify_one();
         taken
+    }
+
+    /// Starts others in the place of those that were taken. The start of a process takes what the one that was
+    /// taken needs, so it comes when that has done its work.
+    pub(crate) fn refill(&self) {
+        self.shared.changed.notify_one();
     }
 
     fn next_alive(&self) -> Option<T> {

@@ -50,7 +50,11 @@ impl Spares {
         }
         match (first.filter(Interpreter::is_alive), self.reserve.get()) {
             (Some(first), _) => Some(first),
-            (None, Some(reserve)) => reserve.take().await,
+            (None, Some(reserve)) => {
+                let spare = reserve.take().await;
+                reserve.refill();
+                spare
+            }
             (None, None) => None,
         }
     }

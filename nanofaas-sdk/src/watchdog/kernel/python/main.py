@@ -9,7 +9,7 @@ flow_api = None
 finishing = None
 
 
-# Errors in a row outside of any cell, before the process is not worth keeping.
+# How often memory may run out between two cells before the process is not worth keeping.
 MOST_FAILURES = 3
 failures = 0
 
@@ -43,10 +43,10 @@ def serve():
             answer(*wire.receive())
             failures = 0
         except BaseException as error:
-            failures += 1
+            failures += isinstance(error, MemoryError)
             if failures > MOST_FAILURES:
-                # Such as no memory for a single message: the host starts a new one.
-                wire.die("failed %d times in a row, at last with %r" % (failures, type(error)))
+                # The host starts a new one.
+                wire.die("there is no memory left for its own work")
             recover(error)
 
 
