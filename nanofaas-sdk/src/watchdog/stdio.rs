@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -27,8 +26,8 @@ use crate::start_error::StartError;
 /// until the child is gone.
 const BEHIND: usize = 32;
 
-/// How long the reserve waits to be filled up, for the answer to leave and its child to end.
-const AFTER: Duration = Duration::from_millis(10);
+/// How long after a child was taken another one is started: a quick call has the CPU for itself until then.
+const REFILL: Duration = Duration::from_millis(20);
 
 /// The variables with the ids of a call.
 pub(super) const IDS: [&str; 4] = ["EXECUTION_ID", "TRACE_ID", "TRACEPARENT", "DISPATCH_ATTEMPT"];
@@ -102,13 +101,6 @@ impl Executor for PerCall {
 
 impl Run {
     async fn call(self, call: Call) -> Outcome {
-        let refill = Refill(self.reserve.lock().unwrap_or_else(PoisonError::into_inner).clone());
-        let outcome = self.attended(call).await;
-        drop(refill);
-        outcome
-    }
-
-    async fn attended(self, call: Call) -> Outcome {
         let (payload, limit, context) = (call.payload.clone(), call.output_limit, call.context.clone());
         match &self.exchange {
             Exchange::Stdio { early, .. } => {
@@ -143,7 +135,14 @@ impl Run {
     async fn process(&self, context: &Context, keeps: Kept) -> Result<(Process, Option<Errors>), Failure> {
         let reserve = self.reserve.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let waiting = match reserve {
-            Some(reserve) => reserve.take().await,
+            Some(reserve) => {
+                let taken = reserve.take().await;
+                tokio::spawn(async move {
+                    tokio::time::sleep(REFILL).await;
+                    reserve.refill();
+                });
+                taken
+            }
             None => None,
         };
         match waiting {
@@ -181,20 +180,6 @@ impl Run {
             }
         };
         tokio::spawn(reap.in_current_span());
-    }
-}
-
-/// Fills the reserve up again a moment after a call, whatever becomes of it.
-struct Refill(Option<Arc<Reserve<Waiting>>>);
-
-impl Drop for Refill {
-    fn drop(&mut self) {
-        if let (Some(reserve), Ok(handle)) = (self.0.take(), Handle::try_current()) {
-            handle.spawn(async move {
-                tokio::time::sleep(AFTER).await;
-                reserve.refill();
-            });
-        }
     }
 }
 

@@ -91,8 +91,7 @@ impl<T: Spare> Reserve<T> {
         taken
     }
 
-    /// Starts others in the place of those that were taken. The start of a process takes what the one that was
-    /// taken needs, so it comes when that has done its work.
+    /// Starts others in the place of those that were taken.
     pub(crate) fn refill(&self) {
         self.shared.changed.notify_one();
     }
