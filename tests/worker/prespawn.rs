@@ -142,7 +142,7 @@ fn the_request_comes_on_stdin_as_ever() {
     assert_eq!(answer.json(), json!({ "success": true, "output": [7], "error": Value::Null }));
 }
 
-/// The field `nice` of proc_pid_stat(5).
+/// The field `nice` of `proc_pid_stat(5)`.
 fn niceness(process: Process) -> String {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.0)).expect("a process");
     let fields = stat.rsplit(") ").next().expect("what follows the name");
@@ -156,7 +156,7 @@ fn one_that_answers_early_gives_way_to_its_answer_and_others_do_not() {
         let watchdog = waiting("1", &[("WATCHDOG_EARLY_REPLY", early)]);
         let waiting = family_of(&watchdog, 1)[0];
         if is_nicer {
-            let _ = eventually("a niceness of 15", || (niceness(waiting) == "15").then_some(()));
+            eventually("a niceness of 15", || (niceness(waiting) == "15").then_some(()));
         } else {
             assert_eq!(niceness(waiting), niceness(Process(own)));
         }
