@@ -31,6 +31,7 @@ pub(crate) use listener::{bind, serve};
 
 /// A platform of an executor's own: it answers what is not `/invoke` or `/metrics`.
 pub(crate) trait Platform: Send + Sync {
+    #[cfg_attr(not(feature = "kernel"), expect(dead_code, reason = "only kernels have a platform of their own"))]
     fn answer<'a>(&'a self, server: &'a Server, request: Request) -> BoxFuture<'a, Response>;
 }
 
@@ -42,6 +43,7 @@ pub(crate) struct Server {
     /// How metrics call the function.
     pub(crate) function: Arc<str>,
     /// Who makes the routes, where that is not this module.
+    #[cfg_attr(not(feature = "kernel"), expect(dead_code, reason = "only kernels have a platform of their own"))]
     pub(crate) platform: Option<Arc<dyn Platform>>,
 }
 
@@ -49,10 +51,11 @@ impl Server {
     /// The routes of the process. Made for nesting, too: paths are relative.
     pub(crate) fn router(&self) -> Router {
         let every = Router::new().route("/invoke", post(invoke::invoke)).route("/metrics", get(health::metrics));
-        let all = match &self.platform {
-            Some(_) => every.fallback(of_platform),
-            None => every.route("/health", get(health::health)).route("/ready", get(health::ready)).fallback(not_found),
-        };
+        #[cfg(feature = "kernel")]
+        if self.platform.is_some() {
+            return every.fallback(of_platform).method_not_allowed_fallback(wrong_method).with_state(self.clone());
+        }
+        let all = every.route("/health", get(health::health)).route("/ready", get(health::ready)).fallback(not_found);
         all.method_not_allowed_fallback(wrong_method).with_state(self.clone())
     }
 
@@ -70,6 +73,7 @@ impl Server {
     }
 }
 
+#[cfg(feature = "kernel")]
 async fn of_platform(State(server): State<Server>, request: Request) -> Response {
     match &server.platform {
         Some(platform) => platform.answer(&server, request).await,
