@@ -71,7 +71,7 @@ async fn post(lease: impl Future<Output = Result<Lease, Failure>>, client: Clien
     let (payload, limit) = (call.payload.clone(), call.output_limit);
     let headers = headers(&call.context);
     // Given up, it keeps its slot until it is known whether the child still works.
-    lease.keep(call);
+    lease.keep(Box::new(call));
     let outcome = match client.post(uri, headers, payload, limit).await {
         Ok(answer) => answer.into_outcome(limit),
         Err(broken) => {

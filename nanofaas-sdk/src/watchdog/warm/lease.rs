@@ -1,6 +1,5 @@
 //! Places for calls at a kept child.
 
-use std::any::Any;
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -121,8 +120,15 @@ pub(crate) struct Lease {
 impl Lease {
     /// Holds on to something, such as the call's slot, until the call is over, or known not to
     /// block the child.
-    pub(crate) fn keep(&mut self, what: impl Any + Send + Sync) {
-        self.keeps = Some(Box::new(what));
+    pub(crate) fn keep(&mut self, what: Kept) {
+        self.keeps = Some(what);
+    }
+
+    /// The child never took the call: gives back what was held on to, for another one.
+    pub(crate) fn untaken(mut self) -> Option<Kept> {
+        let keeps = self.keeps.take();
+        self.done(false);
+        keeps
     }
 
     /// The child answered.

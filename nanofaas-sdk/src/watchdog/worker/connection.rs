@@ -25,6 +25,14 @@ pub(super) struct Connection {
     buffer: BytesMut,
 }
 
+/// Why a connection is of no use for another call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unasked {
+    Wrote,
+    /// As a worker does that ends.
+    Closed,
+}
+
 /// Why there is no answer.
 #[derive(Debug)]
 pub(super) enum Broken {
@@ -47,11 +55,21 @@ impl Connection {
         Ok((connection, Stdin::WithThird(OwnedFd::from(stdin), OwnedFd::from(third))))
     }
 
-    /// Whether something arrived that belongs to no call.
-    pub(super) fn has_stray(&self) -> bool {
+    /// What the worker did that no call asked for, if it did something.
+    pub(super) fn unasked(&self) -> Option<Unasked> {
         let mut byte = [0];
         // What is read here is never used: the connection is not, either.
-        !self.buffer.is_empty() || matches!(rustix::io::read(&self.answers, &mut byte), Ok(1))
+        match rustix::io::read(&self.answers, &mut byte) {
+            _ if !self.buffer.is_empty() => Some(Unasked::Wrote),
+            Ok(0) => Some(Unasked::Closed),
+            Ok(_) => Some(Unasked::Wrote),
+            Err(_) => None,
+        }
+    }
+
+    /// Whether the worker has read nothing of a request of this length.
+    pub(super) fn is_unread(&self, length: usize) -> bool {
+        rustix::io::ioctl_fionread(&self.requests).is_ok_and(|unread| unread == length as u64)
     }
 
     /// Sends a request and waits for its answer, or for the worker's end.

@@ -10,17 +10,18 @@ mod program;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use tokio::task::JoinHandle;
 use tracing::Instrument;
 
 use super::output::{self, failure};
-use super::process::describe;
+use super::process::{Kept, describe};
 use super::warm::{Keeper, Lease, Presence, Rules};
 use crate::executor::{BoxFuture, Executor, Stage};
 use crate::invocation::{Call, Outcome};
 use crate::protocol::Failure;
 use crate::start_error::StartError;
-use connection::{Broken, Connection};
+use connection::{Broken, Connection, Unasked};
 pub(crate) use launcher::{Handler, Launched};
 use program::Worker;
 
@@ -125,47 +126,57 @@ async fn work(pool: Arc<Pool>, call: Call) -> Outcome {
     // There are as many slots as workers.
     let place = pool.take().ok_or_else(Failure::interrupted)?;
     let (worker, keeper) = place.worker();
-    let mut connected = None;
+    let (request, limit, execution_id) = (line::of(&call), call.output_limit, call.context.execution_id.clone());
+    let mut kept: Option<Kept> = Some(Box::new(call));
     for _ in 0..TRIES {
-        let lease = keeper.lease(&call.context.execution_id).await?;
-        match worker.connection().await {
-            Some(connection) if connection.is_quiet() => {
-                connected = Some((lease, connection));
-                break;
+        let mut lease = keeper.lease(&execution_id).await?;
+        let connection = worker.connection().await;
+        let unasked = connection.as_ref().map_or(Some(Unasked::Closed), Connection::unasked);
+        match (connection, unasked) {
+            (Some(mut connection), None) => {
+                // What other calls wrote is not this one's business.
+                lease.tail().clear();
+                // Given up, it keeps its slot until the worker is gone.
+                kept.take().into_iter().for_each(|kept| lease.keep(kept));
+                match connection.exchange(&request, limit, lease.ended()).await {
+                    // It was ending already, and has read nothing of the call.
+                    Err(Broken::Closed) if connection.is_unread(request.len()) && has_ended(&lease).await => {
+                        kept = lease.untaken();
+                    }
+                    Err(Broken::Closed) => return Err(ended(lease).await),
+                    Err(Broken::TooLong) => {
+                        lease.spoiled("the child's answer is longer than NANOFAAS_MAX_OUTPUT_BYTES");
+                        return Err(Failure::output_too_large(limit));
+                    }
+                    Ok(written) => return answer(&written, place, lease, connection).await,
+                }
             }
+            // One that ends is replaced by itself, and the call goes to the next one.
+            (_, Some(Unasked::Closed)) if has_ended(&lease).await => lease.done(false),
             // Whose answer that is, nobody knows.
-            _ => lease.spoiled("the child wrote to fd 3 without a call"),
+            _ => lease.spoiled("the child wrote to fd 3 without a call, or closed it"),
         }
     }
-    let (mut lease, mut connection) = connected.ok_or_else(Failure::interrupted)?;
-    let request = line::of(&call);
-    let limit = call.output_limit;
-    // What other calls wrote is not this one's business.
-    lease.tail().clear();
-    // Given up, it keeps its slot until the worker is gone.
-    lease.keep(call);
-    let answered = connection.exchange(&request, limit, lease.ended()).await;
-    match answered {
-        Ok(written) => {
-            // What is no JSON may be the begin of something else.
-            let is_json = output::json(&written, "fd 3").is_ok();
-            let outcome = output::read(&written, "fd 3").and_then(line::outcome);
-            if !is_json {
-                lease.spoiled("the child wrote something to fd 3 that is not one JSON value");
-            } else if connection.is_quiet() {
-                worker.put_back(connection).await;
-                done(lease, place, outcome.is_ok()).await;
-            } else {
-                lease.spoiled("the child wrote more than one line to fd 3");
-            }
-            outcome
-        }
-        Err(Broken::TooLong) => {
-            lease.spoiled("the child's answer is longer than NANOFAAS_MAX_OUTPUT_BYTES");
-            Err(Failure::output_too_large(limit))
-        }
-        Err(Broken::Closed) => Err(ended(lease).await),
+    Err(Failure::interrupted())
+}
+
+/// The outcome of a call that was answered. Only a worker that said one thing is asked again.
+async fn answer(written: &Bytes, place: Place, lease: Lease, connection: Connection) -> Outcome {
+    let outcome = output::read(written, "fd 3").and_then(line::outcome);
+    // What is no JSON may be the begin of something else.
+    if output::json(written, "fd 3").is_err() {
+        lease.spoiled("the child wrote something to fd 3 that is not one JSON value");
+        return outcome;
     }
+    match connection.unasked() {
+        Some(Unasked::Wrote) => lease.spoiled("the child wrote more than one line to fd 3"),
+        Some(Unasked::Closed) => done(lease, place, outcome.is_ok()).await,
+        None => {
+            place.worker().0.put_back(connection).await;
+            done(lease, place, outcome.is_ok()).await;
+        }
+    }
+    outcome
 }
 
 /// Gives the worker back once its lines are in the log: they belong to this call.
@@ -184,6 +195,11 @@ async fn done(lease: Lease, place: Place, is_success: bool) {
     }
 }
 
+/// Whether a worker that hung up ends.
+async fn has_ended(lease: &Lease) -> bool {
+    tokio::time::timeout(connection::END, lease.ended()).await.is_ok()
+}
+
 /// The failure of a call whose worker went away.
 async fn ended(lease: Lease) -> Failure {
     let status = tokio::time::timeout(connection::END, lease.ended()).await.ok().flatten();
@@ -199,10 +215,4 @@ async fn ended(lease: Lease) -> Failure {
     }
     lease.spoiled("the child closed fd 3");
     failure(message).logged_as(what)
-}
-
-impl Connection {
-    fn is_quiet(&self) -> bool {
-        !self.has_stray()
-    }
 }
