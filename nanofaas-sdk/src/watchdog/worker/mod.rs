@@ -162,9 +162,11 @@ async fn work(pool: Arc<Pool>, call: Call) -> Outcome {
 
 /// The outcome of a call that was answered. Only a worker that said one thing is asked again.
 async fn answer(written: &Bytes, place: Place, lease: Lease, connection: Connection) -> Outcome {
-    let outcome = output::read(written, "fd 3").and_then(line::outcome);
-    // What is no JSON may be the begin of something else.
-    if output::json(written, "fd 3").is_err() {
+    let read = output::read(written, "fd 3");
+    // What is no JSON may be the begin of something else; a wrong envelope is JSON all the same.
+    let is_json = read.is_ok() || output::json(written, "fd 3").is_ok();
+    let outcome = read.and_then(line::outcome);
+    if !is_json {
         lease.spoiled("the child wrote something to fd 3 that is not one JSON value");
         return outcome;
     }
