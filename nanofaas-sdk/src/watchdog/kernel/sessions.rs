@@ -85,7 +85,11 @@ impl Sessions {
         let (me, mine): (Weak<Self>, _) = (Arc::downgrade(self), key.clone());
         let session = Session::start(key.clone(), Arc::clone(shared), None, move || {
             if let Some(me) = me.upgrade() {
-                me.table().remove(&mine);
+                // There may be another one of that name by now.
+                let mut table = me.table();
+                if table.get(&mine).is_some_and(|session| session.has_ended()) {
+                    table.remove(&mine);
+                }
             }
         });
         table.insert(key.clone(), Arc::clone(&session));

@@ -126,12 +126,6 @@ impl Life {
         Err(Over::Lost)
     }
 
-    fn gone(&self) {
-        lock(&self.state.artifacts).clear();
-        self.state.not_ready("the interpreter ended and is being started again");
-        self.state.standing.send_replace(super::Standing::Starting);
-    }
-
     /// How it ended; `how` is the end of the interpreter, if it is gone.
     fn report(&self, run: Running, how: Option<String>, started: Instant) -> Report {
         let Running { mut collector, cause, finished, .. } = run;

@@ -92,8 +92,7 @@ impl Life {
             }
             self.is_ready();
             let over = self.serve(python).await;
-            lock(&self.state.artifacts).clear();
-            self.state.has_namespace.store(false, Ordering::Relaxed);
+            self.gone();
             match over {
                 Over::Ended(python) => {
                     if let Some(python) = python {
@@ -108,9 +107,7 @@ impl Life {
                 }
                 Over::Lost => {}
             }
-            self.not_ready("the interpreter ended and is being started again");
         }
-        ended();
         self.jobs.close();
         let held = self.held.take();
         for job in held.into_iter().chain(std::iter::from_fn(|| self.jobs.try_recv().ok())) {
@@ -119,6 +116,7 @@ impl Life {
             }
         }
         self.state.standing.send_replace(Standing::Ended);
+        ended();
     }
 
     pub(super) async fn log(&mut self, bytes: &[u8]) {
@@ -130,8 +128,11 @@ impl Life {
         self.state.standing.send_replace(Standing::Ready);
     }
 
-    fn not_ready(&self, reason: &str) {
-        self.state.not_ready(reason);
+    /// The interpreter is gone, and with it all that code has left in it.
+    pub(super) fn gone(&self) {
+        lock(&self.state.artifacts).clear();
+        self.state.has_namespace.store(false, Ordering::Relaxed);
+        self.state.not_ready("the interpreter ended and is being started again");
         self.state.standing.send_replace(Standing::Starting);
     }
 

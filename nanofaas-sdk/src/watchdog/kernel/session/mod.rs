@@ -7,6 +7,7 @@ mod execution;
 mod life;
 mod start;
 
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,6 @@ use super::interpreter::{NotStarted, Spares};
 use super::task::{Key, Task};
 use crate::invocation::Call;
 use crate::metrics::Metrics;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// What all sessions have in common.
 pub(super) struct Shared {

@@ -164,14 +164,13 @@ impl Python {
                 }
             }
             match self.frames.take(self.token) {
-                Ok(Some(frame)) if frame.after.is_some() => {
+                Ok(Some(frame)) => {
+                    let Some([stdout, stderr]) = frame.after else { return Heard::Frame(frame) };
                     // Some of it may have been read already, and more may have been written.
-                    let [stdout, stderr] = frame.after.unwrap_or_default();
                     self.held = Some(frame);
                     self.count_pipes(stdout, stderr);
                     continue;
                 }
-                Ok(Some(frame)) => return Heard::Frame(frame),
                 Ok(None) => {}
                 Err(_) if self.line == Line::Exited => return Heard::Exited,
                 Err(why) => return Heard::Broken(why),
