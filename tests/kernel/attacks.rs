@@ -3,7 +3,7 @@
 use harness::{Gate, Kernel, Process, Scratch, error, eventually};
 use serde_json::{Value, json};
 
-const GUARDED: [(&str, &str); 2] = [("EXECUTION_TIMEOUT", "2"), ("WATCHDOG_KILL_GRACE_MS", "300")];
+use crate::GUARDED;
 
 #[test]
 fn start_up_code_that_hangs_is_given_up_and_a_restart_mends_it() {

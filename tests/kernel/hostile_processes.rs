@@ -3,7 +3,7 @@
 use harness::{Gate, Kernel, Process, error, stdout};
 use serde_json::json;
 
-const GUARDED: [(&str, &str); 2] = [("EXECUTION_TIMEOUT", "2"), ("WATCHDOG_KILL_GRACE_MS", "300")];
+use crate::GUARDED;
 
 #[test]
 fn a_forked_child_that_runs_on_answers_nothing() {

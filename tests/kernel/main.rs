@@ -30,3 +30,21 @@ mod output_limits;
 mod packages;
 mod stop;
 mod streaming;
+
+use harness::Kernel;
+use serde_json::json;
+
+/// For code that would hold up a test.
+const GUARDED: [(&str, &str); 2] = [("EXECUTION_TIMEOUT", "2"), ("WATCHDOG_KILL_GRACE_MS", "300")];
+
+/// Each is answered somehow, and the next call works.
+fn survives(codes: &[&str]) {
+    let Some(kernel) = Kernel::executor(&GUARDED) else { return };
+    for code in codes {
+        let answer = kernel.post("/execute", &json!({ "code": code }));
+        assert_eq!(answer.status, 200, "{code}\n{}", answer.text());
+        assert!(answer.json()["outputs"].is_array(), "{code}\n{}", answer.text());
+        kernel.serves();
+        assert!(kernel.process().is_alive(), "{code}");
+    }
+}
