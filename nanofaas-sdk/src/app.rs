@@ -146,7 +146,8 @@ impl App {
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send,
     ) -> Result<(), StartError> {
-        let service = Service::assemble(self)?;
+        let mut service = Service::assemble(self)?;
+        service.open().await?;
         service::serve(service, listener, shutdown).await.map(drop)
     }
 
@@ -160,7 +161,7 @@ impl App {
     /// # Panics
     ///
     /// Where the configuration or the state is wrong; the message lists every mistake. Also outside
-    /// of a tokio runtime when there is an [`init`](Self::init).
+    /// of a tokio runtime when there is an [`init`](Self::init) or a spool of callbacks.
     pub fn router(self) -> axum::Router {
         match Service::assemble(self) {
             Ok(service) => service.into_router(),

@@ -1,5 +1,6 @@
 //! The command line of a function binary.
 
+mod callbacks;
 mod command;
 mod health;
 mod print;
@@ -20,6 +21,8 @@ use crate::service::{self, Service};
 use crate::shutdown::Signals;
 use crate::start_error::StartError;
 use crate::{one_shot, server, telemetry};
+#[cfg(feature = "watchdog")]
+pub(crate) use callbacks::Callbacks;
 use command::{Command, Input};
 #[cfg(feature = "watchdog")]
 pub(crate) use health::check as check_health;
@@ -123,11 +126,12 @@ pub(crate) struct Served {
 /// Serves until told to stop, or runs the one invocation of the environment.
 pub(crate) async fn serve(app: App) -> Result<Served, StartError> {
     let signals = Signals::listen().map_err(StartError::System)?;
-    let service = Service::assemble(app)?;
+    let mut service = Service::assemble(app)?;
     if service.config().invocation_payload.is_some() {
         let delivered = one_shot::run(service, signals).await?;
         return Ok(Served { exit_code: u8::from(!delivered), is_busy: false });
     }
+    service.open().await?;
     let (port, variable) = (service.config().port, service.config().port_variable);
     let listener = server::bind(port).map_err(|error| StartError::Bind { variable, port, error })?;
     let runtime = service.runtime().clone();

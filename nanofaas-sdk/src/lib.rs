@@ -23,6 +23,7 @@ mod shutdown;
 mod start_error;
 mod telemetry;
 pub mod testing;
+mod threads;
 #[cfg(feature = "watchdog")]
 pub mod watchdog;
 mod work;

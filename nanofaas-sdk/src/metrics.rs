@@ -27,6 +27,10 @@ pub(crate) struct Metrics {
     callbacks_dropped: AtomicU64,
     callbacks_retried: AtomicU64,
     callbacks_pending: AtomicI64,
+    /// Callbacks are kept on a disk.
+    has_spool: AtomicBool,
+    callbacks_spooled: AtomicI64,
+    dead_letters: AtomicU64,
     child_restarts: [AtomicU64; Restart::ALL.len()],
     /// There is a child that is kept between calls.
     has_child: AtomicBool,
@@ -51,6 +55,9 @@ impl Default for Metrics {
             callbacks_dropped: AtomicU64::default(),
             callbacks_retried: AtomicU64::default(),
             callbacks_pending: AtomicI64::default(),
+            has_spool: AtomicBool::default(),
+            callbacks_spooled: AtomicI64::default(),
+            dead_letters: AtomicU64::default(),
         }
     }
 }
@@ -128,16 +135,26 @@ impl Metrics {
         add(&self.callbacks_delivered);
     }
 
-    pub(crate) fn delivered_callbacks(&self) -> u64 {
-        self.callbacks_delivered.load(Ordering::Relaxed)
-    }
-
     pub(crate) fn callback_dropped(&self) {
         add(&self.callbacks_dropped);
     }
 
     pub(crate) fn callback_retried(&self) {
         add(&self.callbacks_retried);
+    }
+
+    /// There is a spool: what stands in it is shown from now on.
+    pub(crate) fn has_spool(&self) {
+        self.has_spool.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn spooled(&self, change: i64) {
+        self.callbacks_spooled.fetch_add(change, Ordering::Relaxed);
+        self.callback_pending(change);
+    }
+
+    pub(crate) fn dead_letter(&self) {
+        add(&self.dead_letters);
     }
 
     /// Children are kept between calls: their restarts are shown from now on.
@@ -202,6 +219,13 @@ impl Metrics {
         ] {
             text.family(name, kind, help);
             text.sample(name, &[], &value);
+        }
+        if self.has_spool.load(Ordering::Relaxed) {
+            let spooled = self.callbacks_spooled.load(Ordering::Relaxed).max(0).to_string();
+            text.family("spooled_callbacks", "gauge", "Callbacks on disk that are not delivered yet.");
+            text.sample("spooled_callbacks", &[], &spooled);
+            text.family("callback_dead_letters_total", "counter", "Callbacks that are kept, but no longer tried.");
+            text.sample("callback_dead_letters_total", &[], &get(&self.dead_letters));
         }
         if self.has_child.load(Ordering::Relaxed) {
             text.family("child_restarts_total", "counter", "Children that were replaced, by why.");

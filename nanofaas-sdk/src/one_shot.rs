@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::callback::Target;
 use crate::config::{Config, ConfigError};
 use crate::context::{Cancel, Context, Details, States};
-use crate::invocation::{Caller, Invocation};
+use crate::invocation::{Answer, Caller, Invocation};
 use crate::protocol::{Code, Failure, RequestBody};
 use crate::runtime::Runtime;
 use crate::service::Service;
@@ -22,13 +22,22 @@ pub(crate) async fn run(mut service: Service, signals: Signals) -> Result<bool, 
     let runtime = service.runtime().clone();
     let invocation = read(service.config(), runtime.has_child())?;
     let config = Arc::clone(service.config());
+    let own = target(&config).ok();
+    let own = config.execution_id.as_deref().zip(own.as_ref());
+    // A run that ended before its callback was delivered left it in the spool: it is not run again.
+    let has_ended = runtime.open(&config, own).await?;
     let grace = service.config().shutdown_timeout;
     let stopped = async {
         signals.first_then_force().await;
         runtime.drain(grace).await;
     };
-    let has_begun = AtomicBool::new(false);
+    let has_begun = AtomicBool::new(has_ended);
     let worked = async {
+        if has_ended {
+            tracing::info!(target: "nanofaas", execution_id = config.execution_id, "the execution has ended before: its callback is delivered");
+            runtime.reported().await;
+            return Ok(());
+        }
         if let Err(error) = service.initialise().await {
             has_begun.store(true, Ordering::Relaxed);
             let (code, message) = told(&error);
@@ -40,8 +49,9 @@ pub(crate) async fn run(mut service: Service, signals: Signals) -> Result<bool, 
             return if runtime.has_child() { Ok(()) } else { Err(error) };
         }
         has_begun.store(true, Ordering::Relaxed);
-        runtime.invoke(invocation).await;
-        runtime.callbacks_settled().await;
+        if let Answer::Ended { .. } = runtime.invoke(invocation).await {
+            runtime.reported().await;
+        }
         Ok(())
     };
     tokio::select! {
@@ -52,7 +62,7 @@ pub(crate) async fn run(mut service: Service, signals: Signals) -> Result<bool, 
         }
     }
     service.end().await;
-    Ok(runtime.metrics.delivered_callbacks() > 0)
+    Ok(runtime.reported_so_far())
 }
 
 fn read(config: &Config, has_child: bool) -> Result<Invocation, ConfigError> {

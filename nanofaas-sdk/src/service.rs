@@ -56,6 +56,11 @@ impl Service {
         &self.server.config
     }
 
+    /// Opens the spool of callbacks, where one is configured.
+    pub(crate) async fn open(&mut self) -> Result<(), StartError> {
+        self.runtime().open(self.config(), None).await.map(drop)
+    }
+
     /// Runs the init function, then lets invocations in.
     pub(crate) async fn initialise(&mut self) -> Result<(), StartError> {
         initialise(self.runtime().clone(), self.states.clone(), self.init.take()).await
@@ -75,11 +80,17 @@ impl Service {
     pub(crate) fn into_router(self) -> axum::Router {
         let router = self.server.router();
         let runtime = self.server.runtime;
-        if self.init.is_none() && !runtime.has_child() {
+        let config = self.server.config;
+        if self.init.is_none() && !runtime.has_child() && config.callback_spool_dir.is_none() {
             runtime.ready(self.states);
         } else {
             tokio::spawn(async move {
-                if let Err(error) = initialise(runtime, self.states, self.init).await {
+                let opened = runtime.open(&config, None).await;
+                let started = match opened {
+                    Ok(_) => initialise(runtime, self.states, self.init).await,
+                    Err(error) => Err(error),
+                };
+                if let Err(error) = started {
                     tracing::error!(target: "nanofaas", %error, "the function never becomes ready");
                 }
             });

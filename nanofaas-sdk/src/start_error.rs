@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 
 use crate::config::ConfigError;
 
@@ -27,6 +28,13 @@ pub enum StartError {
         /// The system's answer.
         error: io::Error,
     },
+    /// The directory for callbacks cannot be used.
+    Spool {
+        /// The directory.
+        directory: PathBuf,
+        /// The system's answer.
+        error: io::Error,
+    },
     /// The init function failed.
     Init(String),
     /// The child process did not start, or did not become ready.
@@ -48,7 +56,8 @@ impl StartError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_) | Self::MissingState { .. } => 64,
-            Self::Bind { .. } | Self::Init(_) | Self::System(_) => 1,
+            Self::Spool { error, .. } if !may_pass(error) => 64,
+            Self::Bind { .. } | Self::Spool { .. } | Self::Init(_) | Self::System(_) => 1,
             Self::Child { exit_code, .. } => *exit_code,
         }
     }
@@ -74,10 +83,49 @@ impl fmt::Display for StartError {
                 )
             }
             Self::Bind { port, error, .. } => write!(formatter, "port {port} cannot be listened on: {error}"),
+            Self::Spool { directory, error } => {
+                write!(
+                    formatter,
+                    "callbacks cannot be kept in {} (NANOFAAS_CALLBACK_SPOOL_DIR): {error}: {}",
+                    directory.display(),
+                    advice(error)
+                )
+            }
             Self::Init(reason) => write!(formatter, "the init function failed: {reason}"),
             Self::Child { code, message, .. } => write!(formatter, "{message} ({code})"),
             Self::System(error) => write!(formatter, "the system refused what a server needs: {error}"),
         }
+    }
+}
+
+/// Whether a disk that refuses now may do its work at a next start.
+fn may_pass(error: &io::Error) -> bool {
+    use io::ErrorKind::{
+        AlreadyExists, InvalidInput, IsADirectory, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem,
+        Unsupported,
+    };
+    !matches!(
+        error.kind(),
+        AlreadyExists
+            | InvalidInput
+            | IsADirectory
+            | NotADirectory
+            | NotFound
+            | PermissionDenied
+            | ReadOnlyFilesystem
+            | Unsupported
+    )
+}
+
+fn advice(error: &io::Error) -> &'static str {
+    use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    match error.kind() {
+        PermissionDenied => "let this user write there, or choose another directory",
+        ReadOnlyFilesystem => "mount a volume that can be written to, or choose another directory",
+        StorageFull | QuotaExceeded => {
+            "make room for at least one output (NANOFAAS_MAX_OUTPUT_BYTES), or choose another directory"
+        }
+        _ => "choose a directory on a file system that keeps what is written and has locks",
     }
 }
 

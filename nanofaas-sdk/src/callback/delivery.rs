@@ -20,18 +20,26 @@ const ASIDE: Duration = Duration::from_secs(1);
 
 /// A finished invocation's message to the control plane.
 #[derive(Debug)]
-pub(super) struct Delivery {
+pub(crate) struct Delivery {
     pub(super) execution_id: String,
-    url: Url,
-    headers: HeaderMap,
-    body: Bytes,
+    pub(super) url: Url,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
     attempts: AtomicU32,
 }
 
-enum Attempt {
+/// What became of one attempt.
+#[derive(Debug)]
+pub(super) enum Attempt {
     Delivered,
     Final(String),
-    Again { reason: String, after: Option<Duration> },
+    Again {
+        reason: String,
+        /// `Retry-After`.
+        after: Option<Duration>,
+        /// Whether there was anybody: a host that is away is away for every callback.
+        reached: bool,
+    },
 }
 
 impl Delivery {
@@ -47,6 +55,11 @@ impl Delivery {
         }
     }
 
+    /// One that was kept on a disk.
+    pub(super) fn stored(execution_id: String, url: Url, headers: HeaderMap, body: Bytes) -> Self {
+        Self { execution_id, url, headers, body, attempts: AtomicU32::new(0) }
+    }
+
     /// Tries until it is delivered, refused for good, or tried `max` times; the error says why
     /// it is not delivered. [`attempts`](Self::attempts) tells how often it was tried.
     pub(super) async fn deliver(&self, client: &Client, max: u32, retried: impl Fn()) -> Result<(), String> {
@@ -56,10 +69,9 @@ impl Delivery {
                 Attempt::Delivered => return Ok(()),
                 Attempt::Final(reason) => return Err(reason),
                 Attempt::Again { reason, .. } if attempts >= max => return Err(reason),
-                Attempt::Again { reason, after } => {
+                Attempt::Again { reason, after, .. } => {
                     let pause = pause(attempts, after);
-                    let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-                    tracing::warn!(target: "nanofaas", execution_id = %self.execution_id, attempts, pause_ms, %reason, "callback is tried again");
+                    log_retry(&self.execution_id, attempts, Some(pause), &reason);
                     retried();
                     tokio::time::sleep(pause).await;
                 }
@@ -68,15 +80,17 @@ impl Delivery {
     }
 
     /// How often it has been tried so far, the attempt under way included.
-    pub(super) fn attempts(&self) -> u32 {
+    pub(crate) fn attempts(&self) -> u32 {
         self.attempts.load(Ordering::Relaxed)
     }
 
-    async fn attempt(&self, client: &Client) -> Attempt {
+    pub(super) async fn attempt(&self, client: &Client) -> Attempt {
         let request = client.post(self.url.clone()).headers(self.headers.clone()).body(self.body.clone());
         let mut answer = match request.send().await {
             Ok(answer) => answer,
-            Err(error) => return Attempt::Again { reason: reason(&error), after: None },
+            Err(error) => {
+                return Attempt::Again { reason: reason(&error), after: None, reached: !error.is_connect() };
+            }
         };
         let status = answer.status();
         let after = retry_after(answer.headers());
@@ -92,10 +106,18 @@ impl Delivery {
         }));
         match status.as_u16() {
             200..=299 => Attempt::Delivered,
-            408 | 429 | 500..=599 => Attempt::Again { reason: format!("the control plane answered {status}"), after },
+            408 | 429 | 500..=599 => {
+                Attempt::Again { reason: format!("the control plane answered {status}"), after, reached: true }
+            }
             _ => Attempt::Final(format!("the control plane answered {status}")),
         }
     }
+}
+
+/// Says that a callback is tried again: after this pause, or when its host is there.
+pub(super) fn log_retry(execution_id: &str, attempts: u32, pause: Option<Duration>, reason: &str) {
+    let pause_ms = pause.map(|pause| u64::try_from(pause.as_millis()).unwrap_or(u64::MAX));
+    tracing::warn!(target: "nanofaas", execution_id, attempts, pause_ms, reason, "callback is tried again");
 }
 
 /// The innermost cause says what happened; the outer ones repeat the URL.

@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::callbacks::Callbacks;
 use super::print::print;
-use super::{Program, health};
-use crate::config::VARIABLES;
+use super::{Program, health, refuse};
+use crate::config::{Config, VARIABLES};
 
 /// What a function binary can do.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,6 +17,7 @@ pub(super) enum Command {
     Invoke(Input),
     Schema,
     Health,
+    Callbacks(Callbacks),
     Help,
     Version,
 }
@@ -42,13 +44,14 @@ impl Command {
             ["schema"] if cfg!(feature = "schema") => Ok(Self::Schema),
             ["schema"] => Err("schema needs a binary built with the feature `schema` of nanofaas-sdk".to_owned()),
             ["health"] => Ok(Self::Health),
+            ["callbacks", rest @ ..] => Callbacks::parse(rest).map(Self::Callbacks),
             ["help" | "--help" | "-h"] => Ok(Self::Help),
             ["--version" | "-V"] => Ok(Self::Version),
             [known @ ("serve" | "invoke" | "schema" | "health"), .., last] => {
                 Err(format!("{known} does not take `{last}` as well; see --help"))
             }
             [unknown, ..] => Err(format!(
-                "there is no command `{unknown}`: expected serve, invoke, schema, health, --help or --version"
+                "there is no command `{unknown}`: expected serve, invoke, schema, health, callbacks, --help or --version"
             )),
         }
     }
@@ -62,6 +65,12 @@ impl Command {
             (Self::Version, Some(Program { version, .. })) => format!("{name} {version} (nanofaas {sdk})\n"),
             (Self::Version, None) => format!("{name} (nanofaas {sdk})\n"),
             (Self::Health, _) => return Some(health::check_configured()),
+            (Self::Callbacks(callbacks), _) => {
+                return Some(match Config::from_env() {
+                    Ok(config) => callbacks.run(&config),
+                    Err(error) => refuse(&error.into()),
+                });
+            }
             (Self::Serve | Self::Invoke(_) | Self::Schema, _) => return None,
         };
         Some(ExitCode::from(print(&text)))
@@ -94,6 +103,9 @@ fn help(name: &str) -> String {
                             @file reads the input from a file, - from stdin\n  \
            schema           print the JSON Schema of input and output (feature `schema`)\n  \
            health           ask the server on this machine whether it is healthy, for HEALTHCHECK\n  \
+           callbacks        list the callbacks of NANOFAAS_CALLBACK_SPOOL_DIR that are not delivered\n  \
+           callbacks replay [EXECUTION_ID ..]\n                   \
+                            post those again that no running process delivers\n  \
            --help           print this\n  \
            --version        print the versions\n\n\
          Environment:\n"

@@ -4,6 +4,7 @@ mod reader;
 mod variables;
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::callback::Policy;
@@ -49,6 +50,11 @@ pub struct Config {
     pub callback_attempt_timeout: Duration,
     /// `NANOFAAS_CALLBACK_MAX_ATTEMPTS`: attempts before a callback is given up.
     pub callback_max_attempts: u32,
+    /// `NANOFAAS_CALLBACK_SPOOL_DIR`: where callbacks are kept until they are delivered; in memory
+    /// alone where it is not set.
+    pub callback_spool_dir: Option<PathBuf>,
+    /// `NANOFAAS_CALLBACK_SPOOL_TTL`: when an undelivered callback of the spool is a dead letter.
+    pub callback_spool_ttl: Duration,
     /// `NANOFAAS_SHUTDOWN_TIMEOUT`: time for running work and callbacks after SIGTERM.
     pub shutdown_timeout: Duration,
     /// `NANOFAAS_WORKER_THREADS`: threads of the event loop, beside the one in reserve.
@@ -95,7 +101,6 @@ impl Config {
     /// Reads what all executors have in common; `port` is the variable with the server's port.
     pub(crate) fn read_from(reader: &mut Reader<'_>, port: &'static str) -> Self {
         let callback_policy = reader.callback_policy("NANOFAAS_CALLBACK_ALLOW");
-        reader.not_yet("NANOFAAS_CALLBACK_SPOOL_DIR", "callbacks on disk are not part of this version");
         Self {
             port: reader.number(port, 0..=u16::MAX),
             function_name: reader.text("FUNCTION_NAME"),
@@ -112,6 +117,8 @@ impl Config {
             body_read_timeout: reader.milliseconds("NANOFAAS_BODY_READ_TIMEOUT", 1),
             callback_attempt_timeout: reader.milliseconds("NANOFAAS_CALLBACK_ATTEMPT_TIMEOUT", 1),
             callback_max_attempts: reader.number("NANOFAAS_CALLBACK_MAX_ATTEMPTS", 1..=1_000),
+            callback_spool_dir: reader.text("NANOFAAS_CALLBACK_SPOOL_DIR").map(PathBuf::from),
+            callback_spool_ttl: reader.milliseconds("NANOFAAS_CALLBACK_SPOOL_TTL", 1),
             shutdown_timeout: reader.milliseconds("NANOFAAS_SHUTDOWN_TIMEOUT", 0),
             worker_threads: reader.number("NANOFAAS_WORKER_THREADS", 1..=1_024),
             callback_policy,
@@ -185,7 +192,7 @@ mod tests {
             ("NANOFAAS_MAX_INPUT_BYTES", "1MiB"),
             ("CALLBACK_URL", "ftp://cp"),
             ("NANOFAAS_CALLBACK_ALLOW", "http://cp"),
-            ("NANOFAAS_CALLBACK_SPOOL_DIR", "/spool"),
+            ("NANOFAAS_CALLBACK_SPOOL_TTL", "1 day"),
         ])
         .unwrap_err();
         let text = error.to_string();
@@ -196,7 +203,7 @@ mod tests {
             "NANOFAAS_MAX_INPUT_BYTES is \"1MiB\": expected a whole number from 1 to 1073741824",
             "CALLBACK_URL is \"ftp://cp\": its scheme is `ftp`",
             "NANOFAAS_CALLBACK_ALLOW is \"http://cp\"",
-            "NANOFAAS_CALLBACK_SPOOL_DIR is \"/spool\"",
+            "NANOFAAS_CALLBACK_SPOOL_TTL is \"1 day\": expected a whole number of milliseconds",
         ] {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }

@@ -95,7 +95,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A variable that other versions know: better no start than a promise that is not kept.
+    /// A variable that other builds know: better no start than a promise that is not kept.
+    #[cfg(all(feature = "kernel", not(feature = "jupyter")))]
     pub(crate) fn not_yet(&mut self, name: &str, reason: &str) {
         if let Some(value) = self.text(name) {
             self.mistake(name, &value, &format!("{reason}; unset it"));

@@ -45,7 +45,24 @@ pub const VARIABLES: &[Variable] = &[
     variable("NANOFAAS_MAX_PENDING_CALLBACKS", "128", "callbacks", "how many may be undelivered at once, before 429"),
     variable("NANOFAAS_BODY_READ_TIMEOUT", "5000", "ms", "time for a request's headers, and again for its body"),
     variable("NANOFAAS_CALLBACK_ATTEMPT_TIMEOUT", "10000", "ms", "time for one attempt to deliver a callback"),
-    variable("NANOFAAS_CALLBACK_MAX_ATTEMPTS", "3", "attempts", "attempts before a callback is given up"),
+    variable(
+        "NANOFAAS_CALLBACK_MAX_ATTEMPTS",
+        "3",
+        "attempts",
+        "attempts before a callback is given up; without a limit where there is a spool",
+    ),
+    variable(
+        "NANOFAAS_CALLBACK_SPOOL_DIR",
+        "",
+        "directory",
+        "callbacks are on disk before their answer leaves, and survive the process",
+    ),
+    variable(
+        "NANOFAAS_CALLBACK_SPOOL_TTL",
+        "86400000",
+        "ms",
+        "when an undelivered callback of the spool is a dead letter",
+    ),
     variable(
         "NANOFAAS_CALLBACK_ALLOW",
         "",

@@ -16,6 +16,7 @@ pub(crate) enum Code {
     ExecutionActive,
     HandlerSaturated,
     CallbackSaturated,
+    SpoolUnavailable,
     HandlerError,
     HandlerPanic,
     OutputTooLarge,
@@ -31,7 +32,7 @@ pub(crate) enum Code {
 
 impl Code {
     /// Every code, in the order of the contract's table.
-    pub(crate) const ALL: [Self; 20] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::ExecutionIdRequired,
         Self::InvalidRequest,
         Self::InvalidInput,
@@ -41,6 +42,7 @@ impl Code {
         Self::ExecutionActive,
         Self::HandlerSaturated,
         Self::CallbackSaturated,
+        Self::SpoolUnavailable,
         Self::HandlerError,
         Self::HandlerPanic,
         Self::OutputTooLarge,
@@ -78,6 +80,7 @@ impl Code {
             Self::ExecutionActive => ("EXECUTION_ACTIVE", 429),
             Self::HandlerSaturated => ("RUNTIME_HANDLER_SATURATED", 429),
             Self::CallbackSaturated => ("RUNTIME_CALLBACK_SATURATED", 429),
+            Self::SpoolUnavailable => ("RUNTIME_SPOOL_UNAVAILABLE", 503),
             Self::HandlerError => ("HANDLER_ERROR", 500),
             Self::HandlerPanic => ("HANDLER_PANIC", 500),
             Self::OutputTooLarge => ("RUNTIME_OUTPUT_TOO_LARGE", 500),

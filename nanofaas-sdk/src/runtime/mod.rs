@@ -64,6 +64,12 @@ impl Runtime {
         }
     }
 
+    /// Opens the spool of callbacks, where one is configured. `own` is the one execution of a process
+    /// that runs no other; whether its end stands in the spool already.
+    pub(crate) async fn open(&self, config: &Config, own: Option<(&str, &Target)>) -> Result<bool, StartError> {
+        self.outbox.open(config, own).await
+    }
+
     /// Starts what the executor needs.
     pub(crate) async fn prepare(&self) -> Result<(), StartError> {
         let stage = Stage { lifecycle: Arc::clone(&self.lifecycle), metrics: Arc::clone(&self.metrics) };
@@ -82,9 +88,10 @@ impl Runtime {
         self.executor.is_child()
     }
 
-    /// Ends what the executor keeps between calls.
+    /// Ends what the executor keeps between calls, and leaves the spool.
     pub(crate) async fn close(&self) {
         self.executor.close().await;
+        self.outbox.close().await;
     }
 
     /// Runs the invocation to its end: the answer, and its callback in the background.
@@ -158,7 +165,8 @@ impl Runtime {
         // The client learns of a refusal; where it has gone, the control plane does.
         if let (Err(Answer::Refused(failure)), Some(reservation)) = (answer.send(done), reservation) {
             let context = Context::of(details_of(caller), None, States::default(), Arc::default());
-            self.outbox.accept(reservation, &context, &Err(failure)).await;
+            // Whoever asked is gone, and the log has it.
+            let _ = self.outbox.accept(reservation, &context, &Err(failure)).await;
         }
     }
 
@@ -257,15 +265,28 @@ impl Runtime {
 
     /// Reports an outcome that no invocation had: the process could not even start.
     pub(crate) async fn report(&self, target: Target, context: &Context, outcome: &Outcome) {
-        if let Ok(reservation) = self.outbox.reserve(target).await {
-            self.outbox.accept(reservation, context, outcome).await;
-            self.outbox.idle().await;
+        let accepted = match self.outbox.reserve(target).await {
+            Ok(reservation) => self.outbox.accept(reservation, context, outcome).await,
+            Err(failure) => Err(failure),
+        };
+        match accepted {
+            Ok(()) => drop(self.outbox.followed().await),
+            Err(failure) => {
+                let (execution_id, error) = (context.execution_id.as_str(), failure.log_text());
+                tracing::error!(target: "nanofaas", execution_id, error, "callback lost");
+            }
         }
     }
 
-    /// Waits until every callback is delivered or given up.
-    pub(crate) async fn callbacks_settled(&self) {
-        self.outbox.idle().await;
+    /// Waits until the callback of the one execution is delivered or given up; whether it was
+    /// delivered.
+    pub(crate) async fn reported(&self) -> bool {
+        self.outbox.followed().await
+    }
+
+    /// Whether the callback of the one execution was delivered so far.
+    pub(crate) fn reported_so_far(&self) -> bool {
+        self.outbox.followed_so_far()
     }
 
     /// Whether a function still holds a slot, though nobody waits for it any more.

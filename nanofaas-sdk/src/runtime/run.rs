@@ -92,7 +92,7 @@ impl Running {
         };
         cancel.request(Why::Ended);
         self.task.abort();
-        let outcome = ended.and_then(|output| {
+        let mut outcome = ended.and_then(|output| {
             // Executors stop early where they can; the rule itself is this one.
             if output.json().len() > self.output_limit {
                 return Err(Failure::output_too_large(self.output_limit));
@@ -100,11 +100,13 @@ impl Running {
             Ok(output)
         });
         let duration = self.started.elapsed();
+        if let Some(reservation) = self.reservation.take()
+            && let Err(unreported) = self.outbox.accept(reservation, &self.context, &outcome).await
+        {
+            outcome = Err(unreported);
+        }
         self.metrics.invocation_ended(&outcome, duration);
         telemetry::log_invocation(&self.context, &outcome, duration);
-        if let Some(reservation) = self.reservation.take() {
-            self.outbox.accept(reservation, &self.context, &outcome).await;
-        }
         outcome
     }
 }

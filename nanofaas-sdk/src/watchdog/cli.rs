@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use super::command_line::CommandLine;
 use super::variables::TABLES;
 use super::{Watchdog, init};
-use crate::cli::{USAGE, check_health, fail, print};
-use crate::config::Reader;
+use crate::cli::{Callbacks, USAGE, check_health, fail, print};
+use crate::config::{Config, Reader};
 
 /// The whole of the program `nanofaas-watchdog`.
 #[must_use]
@@ -27,6 +27,7 @@ pub fn main() -> ExitCode {
             None => return fail(USAGE, "-- needs a program behind it"),
         },
         (Some("health"), true) => return health(),
+        (Some("callbacks"), _) => return callbacks(&rest),
         (Some("help" | "--help" | "-h"), true) => return ExitCode::from(print(&help())),
         (Some("--version" | "-V"), true) => {
             return ExitCode::from(print(concat!("nanofaas-watchdog ", env!("CARGO_PKG_VERSION"), "\n")));
@@ -36,7 +37,7 @@ pub fn main() -> ExitCode {
         }
         (Some(unknown), _) => {
             let message = format!(
-                "there is no command `{unknown}`: expected health, --help, --version, or -- and the program to run"
+                "there is no command `{unknown}`: expected health, callbacks, --help, --version, or -- and the program to run"
             );
             return fail(USAGE, &message);
         }
@@ -58,6 +59,23 @@ fn health() -> ExitCode {
     }
 }
 
+/// Lists or replays what stands in the spool.
+fn callbacks(words: &[OsString]) -> ExitCode {
+    let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+    let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+    let command = match Callbacks::parse(&words) {
+        Ok(command) => command,
+        Err(mistake) => return fail(USAGE, &mistake),
+    };
+    let get = |name: &str| std::env::var_os(name);
+    let mut reader = Reader::new(&get, TABLES);
+    let config = Config::read_from(&mut reader, "WARM_PORT");
+    match reader.finish(config) {
+        Ok(config) => command.run(&config),
+        Err(error) => fail(USAGE, &error.to_string()),
+    }
+}
+
 fn help() -> String {
     let mut text = "\
 nanofaas-watchdog serves a function written in any language.
@@ -66,6 +84,9 @@ Usage:
   nanofaas-watchdog                     runs as the environment says
   nanofaas-watchdog -- PROGRAM ARGS..   the same with this command in the place of WATCHDOG_CMD
   nanofaas-watchdog health              asks the watchdog on this machine; exit code 0 or 1
+  nanofaas-watchdog callbacks           lists the callbacks of NANOFAAS_CALLBACK_SPOOL_DIR that are not delivered
+  nanofaas-watchdog callbacks replay [EXECUTION_ID ..]
+                                        posts those again that no running process delivers
   nanofaas-watchdog --help, --version
 
 Environment:
