@@ -156,11 +156,11 @@ impl Outbox {
     pub(crate) async fn give_up(&self) -> usize {
         self.0.post.stop();
         if let Some(spool) = self.0.spool.get() {
-            let left = spool.waiting();
-            if left > 0 {
-                tracing::info!(target: "nanofaas", left, "callbacks stay in the spool for the next process");
+            let left = spool.left();
+            if left.kept > 0 {
+                tracing::info!(target: "nanofaas", left = left.kept, "callbacks stay in the spool for the next process");
             }
-            return 0;
+            return left.unkept;
         }
         let left = self.0.capacity - self.0.places.available_permits();
         // What does not end in time is left behind: the process is about to.

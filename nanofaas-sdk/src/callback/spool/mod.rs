@@ -73,7 +73,10 @@ impl Spool {
     /// an execution and where its end is reported.
     pub(crate) async fn start(self: &Arc<Self>, own: Option<(&str, &Url)>) -> bool {
         let mut found = false;
-        self.take_over(|head, url| found |= own == Some((head.execution_id.as_str(), url))).await;
+        // A server takes over beside its work: there may be much of it.
+        if own.is_some() {
+            self.take_over(|head, url| found |= own == Some((head.execution_id.as_str(), url))).await;
+        }
         tokio::spawn(Arc::clone(self).rounds());
         found
     }
@@ -126,15 +129,25 @@ impl Spool {
         *self.unsettled.borrow() > 0
     }
 
-    /// How many callbacks are not delivered.
-    pub(crate) fn waiting(&self) -> usize {
-        self.queue().len()
+    /// What is left at the end.
+    pub(crate) fn left(&self) -> Left {
+        let kept = self.queue().len();
+        Left { kept, unkept: self.unsettled.borrow().saturating_sub(kept) }
     }
 
     /// Leaves the directory; what is not delivered stays in it.
     pub(crate) async fn close(&self) {
         self.disk.close().await;
     }
+}
+
+/// Callbacks that are not delivered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Left {
+    /// On the disk.
+    pub(crate) kept: usize,
+    /// Their function runs, or their disk has not taken them yet.
+    pub(crate) unkept: usize,
 }
 
 /// Room on the disk for one callback.

@@ -31,8 +31,6 @@ impl Spool {
     pub(super) async fn rounds(self: Arc<Self>) {
         let mut round = interval(ROUND);
         round.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // The first one is over at once: an opened spool has been looked through already.
-        round.tick().await;
         loop {
             let next = self.queue().next(Instant::now());
             let until = match next {
