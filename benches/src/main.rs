@@ -4,6 +4,8 @@
 //! $ cargo build --release -p nanofaas-sdk --features kernel --bin nanofaas-watchdog
 //! $ cargo run --release -p nanofaas-benches -- kernel
 //! $ cargo run --release -p nanofaas-benches -- children
+//! $ cargo build --release -p hello
+//! $ cargo run --release -p nanofaas-benches -- callbacks
 //! ```
 //!
 //! A subject is a module: what contends, its figures with their targets, and scenarios that find numbers. It prints a markdown
@@ -11,6 +13,7 @@
 //! the machine does; the ratios between contenders that took turns say more. Peers are installed into a virtual environment
 //! of their own on first use, and left out where they cannot be.
 
+mod callbacks;
 mod children;
 mod figures;
 mod http;
@@ -28,6 +31,7 @@ const HELP: &str = "\
 cargo run --release -p nanofaas-benches -- SUBJECT [OPTIONS]
 
 Subjects:
+  callbacks what a callback costs its invocation: none, in memory, on disk
   children  scripts started ahead (STDIO) and workers (WORKER), against a spawn per call and Flask on Gunicorn
   kernel    code execution with state (EXECUTION_MODE=KERNEL), both contracts, against services on FastAPI
 
@@ -60,9 +64,10 @@ fn main() -> ExitCode {
             print!("{HELP}");
             return ExitCode::SUCCESS;
         }
+        [subject @ "callbacks", options @ ..] => (callbacks::run, Options::parse(subject, options)),
         [subject @ "children", options @ ..] => (children::run, Options::parse(subject, options)),
         [subject @ "kernel", options @ ..] => (kernel::run, Options::parse(subject, options)),
-        _ => return fail(USAGE, "expected a subject: children or kernel; see --help"),
+        _ => return fail(USAGE, "expected a subject: callbacks, children or kernel; see --help"),
     };
     let options = match options {
         Ok(options) => options,
