@@ -100,6 +100,13 @@ pub(crate) async fn run(app: App) -> ExitCode {
 async fn execute(command: Command, app: App) -> ExitCode {
     match command {
         Command::Schema => ExitCode::from(print(&format!("{:#}\n", app.work.schema().to_json()))),
+        Command::Callbacks(callbacks) => {
+            telemetry::init(telemetry::RUNNING_ONCE);
+            match app.config.map_or_else(Config::from_env, Ok) {
+                Ok(config) => callbacks.run(&config).await,
+                Err(error) => refuse(&error.into()),
+            }
+        }
         Command::Invoke(input) => {
             telemetry::init(telemetry::RUNNING_ONCE);
             invoke(app, input).await

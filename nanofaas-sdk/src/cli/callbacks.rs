@@ -2,13 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use reqwest::Url;
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 
 use super::print::{complain, print};
 use super::{USAGE, fail, refuse};
@@ -17,9 +15,6 @@ use crate::callback::spool::{EntryName, Head, Seen, State, Store, Verdict, surve
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::start_error::StartError;
-
-/// Callbacks that `replay` posts at once.
-const AT_ONCE: usize = 16;
 
 /// What to do with a spool.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,7 +38,7 @@ impl Callbacks {
     }
 
     /// Does it; the exit code.
-    pub(crate) fn run(&self, config: &Config) -> ExitCode {
+    pub(crate) async fn run(&self, config: &Config) -> ExitCode {
         let Some(directory) = config.callback_spool_dir.clone() else {
             return fail(USAGE, "no callbacks are spooled here: NANOFAAS_CALLBACK_SPOOL_DIR is not set");
         };
@@ -52,24 +47,11 @@ impl Callbacks {
                 Ok(seen) => ExitCode::from(print(&table(&seen))),
                 Err(error) => fail(1, &format!("{} cannot be read: {error}", directory.display())),
             },
-            Self::Replay(ids) => on_own_thread(config, directory, ids),
+            Self::Replay(ids) => match replay(config, &directory, ids).await {
+                Ok(all) => ExitCode::from(u8::from(!all)),
+                Err(error) => refuse(&StartError::Spool { directory, error }),
+            },
         }
-    }
-}
-
-/// The caller may be in the middle of an event loop already.
-fn on_own_thread(config: &Config, directory: PathBuf, ids: &[String]) -> ExitCode {
-    let ran = std::thread::scope(|scope| {
-        let run = scope.spawn(|| {
-            let event_loop = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            Ok(event_loop.block_on(replay(config, &directory, ids)))
-        });
-        run.join().unwrap_or_else(|_| Err(std::io::Error::other("it panicked")))
-    });
-    match ran {
-        Ok(Ok(all)) => ExitCode::from(u8::from(!all)),
-        Ok(Err(error)) => refuse(&StartError::Spool { directory, error }),
-        Err(error) => refuse(&StartError::System(error)),
     }
 }
 
@@ -104,29 +86,16 @@ async fn replay(config: &Config, directory: &Path, ids: &[String]) -> std::io::R
         all = false;
         complain(&format!("no callback of the execution {} is spooled", plain(id)));
     }
-    let store = Arc::new(Store::open(directory, None)?);
-    let candidates = candidates(&store, &is_asked)?;
-    let post = Arc::new(Post::new(config, Arc::<Metrics>::default()));
-    let places = Arc::new(Semaphore::new(AT_ONCE));
-    let mut tries = JoinSet::new();
-    for candidate in candidates {
-        let (store, post) = (Arc::clone(&store), Arc::clone(&post));
-        // The semaphore is never closed.
-        let place = Arc::clone(&places).acquire_owned().await;
-        tries.spawn(async move {
-            let delivered = try_again(&store, &post, &candidate).await;
-            drop(place);
-            delivered
-        });
-    }
-    while let Some(delivered) = tries.join_next().await {
-        all &= delivered.unwrap_or(false);
+    let store = Store::open(directory, None)?;
+    let post = Post::new(config, Arc::<Metrics>::default());
+    for candidate in candidates(&store, &is_asked)? {
+        all &= try_again(&store, &post, &candidate).await;
     }
     store.close();
     Ok(all)
 }
 
-/// What is asked for and in nobody's hands, oldest first.
+/// What is asked for and in nobody's hands: what waits, then what is dead.
 fn candidates(store: &Store, is_asked: &dyn Fn(&Head) -> bool) -> std::io::Result<Vec<Candidate>> {
     let mut candidates = Vec::new();
     for (name, head) in store.take_over()? {
@@ -137,7 +106,6 @@ fn candidates(store: &Store, is_asked: &dyn Fn(&Head) -> bool) -> std::io::Resul
     for found in store.revive(is_asked)? {
         candidates.push(Candidate { name: found.name, execution_id: found.head.execution_id, was_dead: true });
     }
-    candidates.sort_unstable_by_key(|candidate| candidate.name);
     Ok(candidates)
 }
 

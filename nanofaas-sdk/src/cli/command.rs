@@ -7,8 +7,8 @@ use std::process::ExitCode;
 
 use super::callbacks::Callbacks;
 use super::print::print;
-use super::{Program, health, refuse};
-use crate::config::{Config, VARIABLES};
+use super::{Program, health};
+use crate::config::VARIABLES;
 
 /// What a function binary can do.
 #[derive(Debug, PartialEq, Eq)]
@@ -65,13 +65,7 @@ impl Command {
             (Self::Version, Some(Program { version, .. })) => format!("{name} {version} (nanofaas {sdk})\n"),
             (Self::Version, None) => format!("{name} (nanofaas {sdk})\n"),
             (Self::Health, _) => return Some(health::check_configured()),
-            (Self::Callbacks(callbacks), _) => {
-                return Some(match Config::from_env() {
-                    Ok(config) => callbacks.run(&config),
-                    Err(error) => refuse(&error.into()),
-                });
-            }
-            (Self::Serve | Self::Invoke(_) | Self::Schema, _) => return None,
+            (Self::Callbacks(_) | Self::Serve | Self::Invoke(_) | Self::Schema, _) => return None,
         };
         Some(ExitCode::from(print(&text)))
     }

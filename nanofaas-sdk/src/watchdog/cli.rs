@@ -7,8 +7,9 @@ use std::process::ExitCode;
 use super::command_line::CommandLine;
 use super::variables::TABLES;
 use super::{Watchdog, init};
-use crate::cli::{Callbacks, USAGE, check_health, fail, print};
+use crate::cli::{Callbacks, USAGE, check_health, fail, print, refuse};
 use crate::config::{Config, Reader};
+use crate::start_error::StartError;
 
 /// The whole of the program `nanofaas-watchdog`.
 #[must_use]
@@ -71,7 +72,10 @@ fn callbacks(words: &[OsString]) -> ExitCode {
     let mut reader = Reader::new(&get, TABLES);
     let config = Config::read_from(&mut reader, "WARM_PORT");
     match reader.finish(config) {
-        Ok(config) => command.run(&config),
+        Ok(config) => match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(event_loop) => event_loop.block_on(command.run(&config)),
+            Err(error) => refuse(&StartError::System(error)),
+        },
         Err(error) => fail(USAGE, &error.to_string()),
     }
 }

@@ -8,13 +8,12 @@
 //! The first line says where the second one is posted to, byte for byte. A dead letter has a third
 //! line: why it is one.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue};
-use serde::{Deserialize, Serialize};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::{Map, Value, json};
 
 use crate::callback::delivery::Delivery;
 use crate::callback::policy::Policy;
@@ -68,28 +67,35 @@ pub(super) fn now() -> u64 {
 }
 
 /// The first line of an entry.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug)]
 pub(crate) struct Head {
-    version: u32,
-    created: u64,
     pub(crate) execution_id: String,
     pub(crate) url: String,
-    headers: BTreeMap<String, String>,
+    headers: HeaderMap,
     body_bytes: usize,
 }
 
 /// The third line of a dead letter.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug)]
 pub(crate) struct Verdict {
     pub(crate) reason: String,
-    pub(crate) died: u64,
-    pub(crate) attempts: u32,
+    attempts: u32,
 }
 
 impl Verdict {
-    /// As of now.
     pub(crate) fn new(reason: String, attempts: u32) -> Self {
-        Self { reason, died: now(), attempts }
+        Self { reason, attempts }
+    }
+
+    /// As of now.
+    pub(super) fn write(&self) -> Vec<u8> {
+        line(&json!({ "reason": self.reason, "died": now(), "attempts": self.attempts }))
+    }
+
+    fn read(line: &[u8]) -> Option<Self> {
+        let line: Value = serde_json::from_slice(line).ok()?;
+        let attempts = line["attempts"].as_u64().and_then(|attempts| u32::try_from(attempts).ok());
+        Some(Self { reason: line["reason"].as_str()?.to_owned(), attempts: attempts.unwrap_or_default() })
     }
 }
 
@@ -104,38 +110,53 @@ pub(crate) struct Entry {
 
 /// The file of a delivery.
 pub(super) fn write(delivery: &Delivery, created: u64) -> Vec<u8> {
-    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    let head = Head {
-        version: VERSION,
-        created,
-        execution_id: delivery.execution_id.clone(),
-        url: delivery.url.to_string(),
-        headers: delivery.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
-        body_bytes: delivery.body.len(),
+    let header = |(name, value): (&HeaderName, &HeaderValue)| {
+        (name.to_string(), Value::from(String::from_utf8_lossy(value.as_bytes())))
     };
-    let mut file = line(&head);
+    let headers: Map<String, Value> = delivery.headers.iter().map(header).collect();
+    let mut file = line(&json!({
+        "version": VERSION,
+        "created": created,
+        "execution_id": delivery.execution_id,
+        "url": delivery.url.as_str(),
+        "headers": headers,
+        "body_bytes": delivery.body.len(),
+    }));
     file.extend_from_slice(&delivery.body);
     file.push(b'\n');
     file
 }
 
-/// One line of JSON.
-pub(super) fn line(value: &impl Serialize) -> Vec<u8> {
-    // Structs of strings and numbers cannot fail.
-    let mut line = serde_json::to_vec(value).unwrap_or_default();
-    line.push(b'\n');
-    line
+fn line(value: &Value) -> Vec<u8> {
+    let mut line = value.to_string();
+    line.push('\n');
+    line.into_bytes()
 }
 
 impl Head {
     /// Reads the first line; the error says what is wrong with the file.
-    pub(super) fn read(line: &[u8]) -> Result<Self, String> {
-        let head: Self = serde_json::from_slice(line).map_err(|error| format!("its first line is no head: {error}"))?;
-        match head.version {
-            VERSION => Ok(head),
-            other => Err(format!("it has the form {other}, and this version knows {VERSION}")),
+    fn read(line: &[u8]) -> Result<Self, String> {
+        let line: Value =
+            serde_json::from_slice(line).map_err(|error| format!("its first line is not JSON: {error}"))?;
+        if line["version"] != VERSION {
+            return Err(format!("its version is {}, and {VERSION} is known here", line["version"]));
         }
+        let text = |name: &str| line[name].as_str().map(str::to_owned);
+        let read = || {
+            Some(Self {
+                execution_id: text("execution_id")?,
+                url: text("url")?,
+                headers: line["headers"].as_object()?.iter().filter_map(header).collect(),
+                body_bytes: usize::try_from(line["body_bytes"].as_u64()?).ok()?,
+            })
+        };
+        read().ok_or_else(|| "its first line lacks something".to_owned())
     }
+}
+
+fn header((name, value): (&String, &Value)) -> Option<(HeaderName, HeaderValue)> {
+    let name = HeaderName::try_from(name).ok()?;
+    Some((name, HeaderValue::from_bytes(value.as_str()?.as_bytes()).ok()?))
 }
 
 impl Entry {
@@ -148,7 +169,7 @@ impl Entry {
         if file.get(body.end) != Some(&b'\n') {
             return Err("it does not end where it should".to_owned());
         }
-        let verdict = serde_json::from_slice(&file[body.end + 1..]).ok();
+        let verdict = Verdict::read(&file[body.end + 1..]);
         Ok(Self { head_bytes: end, head, body: file.slice(body), verdict })
     }
 
@@ -160,11 +181,7 @@ impl Entry {
     /// What is posted, if it may be posted there today; else why not.
     pub(super) fn into_delivery(self, policy: &Policy) -> Result<Delivery, String> {
         let url = policy.check(&self.head.url)?;
-        let headers = self.head.headers.iter().filter_map(|(name, value)| {
-            let name = HeaderName::try_from(name).ok()?;
-            Some((name, HeaderValue::from_bytes(value.as_bytes()).ok()?))
-        });
-        Ok(Delivery::stored(self.head.execution_id, url, headers.collect(), self.body))
+        Ok(Delivery::stored(self.head.execution_id, url, self.head.headers, self.body))
     }
 }
 
@@ -207,7 +224,7 @@ mod tests {
     #[test]
     fn a_dead_letter_says_why() {
         let mut file = write(&delivery(), 5);
-        file.extend(line(&Verdict { reason: "404".into(), died: 6, attempts: 1 }));
+        file.extend(Verdict::new("404".into(), 1).write());
         assert_eq!(Entry::read(&file.into()).unwrap().verdict.unwrap().reason, "404");
     }
 

@@ -75,7 +75,7 @@ impl Spool {
         let mut found = false;
         // A server takes over beside its work: there may be much of it.
         if own.is_some() {
-            self.take_over(|head, url| found |= own == Some((head.execution_id.as_str(), url))).await;
+            self.take_over(&mut |head, url| found |= own == Some((head.execution_id.as_str(), url))).await;
         }
         tokio::spawn(Arc::clone(self).rounds());
         found
@@ -94,14 +94,14 @@ impl Spool {
         }
     }
 
-    fn push(self: &Arc<Self>, name: EntryName, mut waiting: Waiting) {
+    fn push(self: &Arc<Self>, mut waiting: Waiting) {
         let mut queue = self.queue();
         if queue.len() >= self.in_memory {
             waiting.delivery = None;
         }
         self.unsettled.send_modify(|number| *number += 1);
         self.post.metrics.spooled(1);
-        queue.push(name, waiting);
+        queue.push(waiting);
         drop(queue);
         self.changed.notify_one();
     }
@@ -168,13 +168,14 @@ impl Held {
             Err(error) => return Err((error, delivery)),
         };
         let waiting = Waiting {
+            name,
             execution_id: delivery.execution_id.as_str().into(),
             origin: origin(&delivery.url),
             attempts: 0,
             expires: Instant::now() + spool.time_to_live,
             delivery: Some(delivery),
         };
-        spool.push(name, waiting);
+        spool.push(waiting);
         Ok(())
     }
 }

@@ -4,7 +4,8 @@
 //! origin (scheme, host and port) has a gate: after some failures in a row one callback at a
 //! time tries whether it is back, so that ten thousand do not knock at a closed door.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,7 @@ const AWAY: u32 = 5;
 /// A callback that is not delivered.
 #[derive(Clone, Debug)]
 pub(super) struct Waiting {
+    pub(super) name: EntryName,
     pub(super) execution_id: Arc<str>,
     pub(super) origin: Arc<str>,
     pub(super) attempts: u32,
@@ -27,9 +29,33 @@ pub(super) struct Waiting {
     pub(super) delivery: Option<Arc<Delivery>>,
 }
 
+/// Something with a place in an order, the first one on top of a heap.
+#[derive(Debug)]
+struct By<K, T>(Reverse<K>, T);
+
+impl<K: Ord, T> Ord for By<K, T> {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.cmp(&other.0)
+    }
+}
+
+impl<K: Ord, T> PartialOrd for By<K, T> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<K: Ord, T> PartialEq for By<K, T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl<K: Ord, T> Eq for By<K, T> {}
+
 #[derive(Debug, Default)]
 struct Origin {
-    ready: BTreeMap<EntryName, Waiting>,
+    ready: BinaryHeap<By<EntryName, Waiting>>,
     /// All of its callbacks, wherever they stand.
     total: usize,
     on_the_way: usize,
@@ -37,14 +63,14 @@ struct Origin {
     failures: u32,
     /// An origin that is away is not asked before.
     closed_until: Option<Instant>,
-    /// Its row in [`Queue::heads`].
+    /// Its valid row in [`Queue::heads`].
     head: Option<EntryName>,
 }
 
 /// What is to be done now.
 #[derive(Debug)]
 pub(super) enum Next {
-    Send(EntryName, Waiting),
+    Send(Waiting),
     /// Nothing, before this moment or a change.
     Wait(Option<Instant>),
 }
@@ -53,12 +79,13 @@ pub(super) enum Next {
 #[derive(Debug)]
 pub(super) struct Queue {
     origins: HashMap<Arc<str>, Origin>,
-    /// The oldest callback of each origin that may be tried now.
-    heads: BTreeMap<EntryName, Arc<str>>,
+    /// The oldest callback of each origin that may be tried now; rows that an origin no longer points to do
+    /// not count.
+    heads: BinaryHeap<By<EntryName, Arc<str>>>,
     /// In a pause of their own.
-    later: BTreeMap<(Instant, EntryName), Waiting>,
+    later: BinaryHeap<By<Instant, Waiting>>,
     /// When origins that are away may be asked.
-    gates: BTreeSet<(Instant, Arc<str>)>,
+    gates: BinaryHeap<By<Instant, Arc<str>>>,
     on_the_way: usize,
     places: usize,
 }
@@ -68,9 +95,9 @@ impl Queue {
     pub(super) fn new(places: usize) -> Self {
         Self {
             origins: HashMap::new(),
-            heads: BTreeMap::new(),
-            later: BTreeMap::new(),
-            gates: BTreeSet::new(),
+            heads: BinaryHeap::new(),
+            later: BinaryHeap::new(),
+            gates: BinaryHeap::new(),
             on_the_way: 0,
             places,
         }
@@ -81,26 +108,20 @@ impl Queue {
         self.origins.values().map(|origin| origin.total).sum()
     }
 
-    pub(super) fn push(&mut self, name: EntryName, waiting: Waiting) {
-        let origin = Arc::clone(&waiting.origin);
-        let of_origin = self.origins.entry(Arc::clone(&origin)).or_default();
-        of_origin.total += 1;
-        of_origin.ready.insert(name, waiting);
-        self.place(&origin);
+    pub(super) fn push(&mut self, waiting: Waiting) {
+        self.origins.entry(Arc::clone(&waiting.origin)).or_default().total += 1;
+        self.make_ready(waiting);
     }
 
     /// The callback to send now. Its end is told to [`ended`](Self::ended) or [`failed`](Self::failed).
     pub(super) fn next(&mut self, now: Instant) -> Next {
-        while let Some(first) = self.later.first_entry().filter(|first| first.key().0 <= now) {
-            let ((_, name), waiting) = first.remove_entry();
-            let origin = Arc::clone(&waiting.origin);
-            if let Some(of_origin) = self.origins.get_mut(&origin) {
-                of_origin.ready.insert(name, waiting);
+        while self.later.peek().is_some_and(|By(Reverse(due), _)| *due <= now) {
+            if let Some(By(_, waiting)) = self.later.pop() {
+                self.make_ready(waiting);
             }
-            self.place(&origin);
         }
-        while self.gates.first().is_some_and(|(opens, _)| *opens <= now) {
-            if let Some((opens, origin)) = self.gates.pop_first() {
+        while self.gates.peek().is_some_and(|By(Reverse(opens), _)| *opens <= now) {
+            if let Some(By(Reverse(opens), origin)) = self.gates.pop() {
                 // It may have come back and gone again meanwhile.
                 if let Some(of_origin) = self.origins.get_mut(&origin).filter(|it| it.closed_until == Some(opens)) {
                     of_origin.closed_until = None;
@@ -108,20 +129,20 @@ impl Queue {
                 self.place(&origin);
             }
         }
-        if self.on_the_way < self.places
-            && let Some((name, origin)) = self.heads.pop_first()
-            && let Some(of_origin) = self.origins.get_mut(&origin)
+        while self.on_the_way < self.places
+            && let Some(By(Reverse(name), origin)) = self.heads.pop()
         {
+            let Some(of_origin) = self.origins.get_mut(&origin).filter(|it| it.head == Some(name)) else { continue };
             of_origin.head = None;
-            if let Some(waiting) = of_origin.ready.remove(&name) {
+            if let Some(By(_, waiting)) = of_origin.ready.pop() {
                 of_origin.on_the_way += 1;
                 self.on_the_way += 1;
                 self.place(&origin);
-                return Next::Send(name, waiting);
+                return Next::Send(waiting);
             }
         }
-        let pause = self.later.first_key_value().map(|((due, _), _)| *due);
-        let gate = self.gates.first().map(|(opens, _)| *opens);
+        let pause = self.later.peek().map(|By(Reverse(due), _)| *due);
+        let gate = self.gates.peek().map(|By(Reverse(opens), _)| *opens);
         Next::Wait(pause.into_iter().chain(gate).min())
     }
 
@@ -140,7 +161,7 @@ impl Queue {
 
     /// One that was sent is tried again: after a pause of its own, or, where nobody was there, as
     /// soon as its origin is asked again.
-    pub(super) fn failed(&mut self, name: EntryName, waiting: Waiting, now: Instant, own_pause: Option<Duration>) {
+    pub(super) fn failed(&mut self, waiting: Waiting, now: Instant, own_pause: Option<Duration>) {
         let origin = Arc::clone(&waiting.origin);
         self.back(&origin);
         let Some(of_origin) = self.origins.get_mut(&origin) else { return };
@@ -151,36 +172,37 @@ impl Queue {
             if of_origin.failures >= AWAY {
                 let opens = now + pause(of_origin.failures - AWAY + 1, None);
                 of_origin.closed_until = Some(opens);
-                self.gates.insert((opens, Arc::clone(&origin)));
+                self.gates.push(By(Reverse(opens), Arc::clone(&origin)));
             }
         }
         match own_pause {
-            None => drop(of_origin.ready.insert(name, waiting)),
-            Some(pause) => drop(self.later.insert((now + pause, name), waiting)),
+            None => self.make_ready(waiting),
+            Some(pause) => {
+                self.later.push(By(Reverse(now + pause), waiting));
+                self.place(&origin);
+            }
         }
-        self.place(&origin);
     }
 
     /// Takes out those whose time is over. Those on their way are left.
-    pub(super) fn expire(&mut self, now: Instant) -> Vec<(EntryName, Waiting)> {
-        let mut expired: Vec<_> = Vec::new();
-        let mut keep = |name: EntryName, waiting: &Waiting| {
+    pub(super) fn expire(&mut self, now: Instant) -> Vec<Waiting> {
+        let mut expired = Vec::new();
+        let mut keep = |waiting: &Waiting| {
             let is_over = waiting.expires <= now;
             if is_over {
-                expired.push((name, waiting.clone()));
+                expired.push(waiting.clone());
             }
             !is_over
         };
         for origin in self.origins.values_mut() {
-            origin.ready.retain(|name, waiting| keep(*name, waiting));
+            origin.ready.retain(|By(_, waiting)| keep(waiting));
         }
-        self.later.retain(|(_, name), waiting| keep(*name, waiting));
-        for (_, waiting) in &expired {
-            let origin = Arc::clone(&waiting.origin);
-            if let Some(of_origin) = self.origins.get_mut(&origin) {
+        self.later.retain(|By(_, waiting)| keep(waiting));
+        for waiting in &expired {
+            if let Some(of_origin) = self.origins.get_mut(&waiting.origin) {
                 of_origin.total -= 1;
             }
-            self.place(&origin);
+            self.place(&waiting.origin);
         }
         expired
     }
@@ -192,24 +214,31 @@ impl Queue {
         }
     }
 
+    fn make_ready(&mut self, waiting: Waiting) {
+        let origin = Arc::clone(&waiting.origin);
+        if let Some(of_origin) = self.origins.get_mut(&origin) {
+            of_origin.ready.push(By(Reverse(waiting.name), waiting));
+        }
+        self.place(&origin);
+    }
+
     /// Brings an origin's row in `heads` up to date.
     fn place(&mut self, origin: &Arc<str>) {
         let Some(of_origin) = self.origins.get_mut(origin) else { return };
+        if of_origin.total == 0 {
+            self.origins.remove(origin);
+            return;
+        }
         let is_open = if of_origin.failures < AWAY {
             // One that hangs leaves places to others.
             of_origin.on_the_way < (self.places - self.places / 8).max(1)
         } else {
             of_origin.on_the_way == 0 && of_origin.closed_until.is_none()
         };
-        let head = of_origin.ready.first_key_value().map(|(name, _)| *name).filter(|_| is_open);
-        if let Some(old) = std::mem::replace(&mut of_origin.head, head) {
-            self.heads.remove(&old);
-        }
-        if let Some(new) = head {
-            self.heads.insert(new, Arc::clone(origin));
-        }
-        if of_origin.total == 0 {
-            self.origins.remove(origin);
+        let head = of_origin.ready.peek().map(|By(Reverse(name), _)| *name).filter(|_| is_open);
+        if of_origin.head != head {
+            of_origin.head = head;
+            self.heads.extend(head.map(|head| By(Reverse(head), Arc::clone(origin))));
         }
     }
 }
@@ -224,14 +253,14 @@ mod tests {
         EntryName { created, sequence: 0, lane: 1 }
     }
 
-    fn waiting(origin: &str) -> Waiting {
-        let expires = Instant::now() + LONG;
-        Waiting { execution_id: "e".into(), origin: origin.into(), attempts: 0, expires, delivery: None }
+    fn waiting(created: u64, origin: &str) -> Waiting {
+        let (name, expires) = (name(created), Instant::now() + LONG);
+        Waiting { name, execution_id: "e".into(), origin: origin.into(), attempts: 0, expires, delivery: None }
     }
 
     fn sent(queue: &mut Queue, now: Instant) -> Option<(u64, Waiting)> {
         match queue.next(now) {
-            Next::Send(name, waiting) => Some((name.created, waiting)),
+            Next::Send(waiting) => Some((waiting.name.created, waiting)),
             Next::Wait(_) => None,
         }
     }
@@ -240,7 +269,7 @@ mod tests {
     fn the_oldest_goes_first_whatever_its_origin() {
         let (mut queue, now) = (Queue::new(8), Instant::now());
         for (created, origin) in [(3, "a"), (1, "b"), (2, "a"), (4, "b")] {
-            queue.push(name(created), waiting(origin));
+            queue.push(waiting(created, origin));
         }
         let order: Vec<_> = std::iter::from_fn(|| sent(&mut queue, now)).map(|(created, _)| created).collect();
         assert_eq!(order, [1, 2, 3, 4]);
@@ -248,16 +277,16 @@ mod tests {
             queue.ended(&origin.into(), true);
         }
         assert_eq!(queue.len(), 0);
-        assert!(queue.origins.is_empty() && queue.heads.is_empty());
+        assert!(queue.origins.is_empty());
     }
 
     #[test]
     fn no_more_than_the_places_are_on_their_way_and_one_origin_leaves_some() {
         let (mut queue, now) = (Queue::new(8), Instant::now());
         for created in 0..20 {
-            queue.push(name(created), waiting("slow"));
+            queue.push(waiting(created, "slow"));
         }
-        queue.push(name(99), waiting("quick"));
+        queue.push(waiting(99, "quick"));
         let order: Vec<_> = std::iter::from_fn(|| sent(&mut queue, now)).map(|(created, _)| created).collect();
         assert_eq!(order, [0, 1, 2, 3, 4, 5, 6, 99]);
         queue.ended(&"quick".into(), true);
@@ -269,10 +298,10 @@ mod tests {
     #[test]
     fn one_that_is_always_refused_holds_up_nobody() {
         let (mut queue, now) = (Queue::new(1), Instant::now());
-        queue.push(name(1), waiting("cp"));
-        queue.push(name(2), waiting("cp"));
+        queue.push(waiting(1, "cp"));
+        queue.push(waiting(2, "cp"));
         let (_, poison) = sent(&mut queue, now).unwrap();
-        queue.failed(name(1), poison, now, Some(LONG));
+        queue.failed(poison, now, Some(LONG));
         assert_eq!(sent(&mut queue, now).unwrap().0, 2);
         queue.ended(&"cp".into(), true);
         assert!(sent(&mut queue, now).is_none());
@@ -283,20 +312,20 @@ mod tests {
     fn an_origin_that_is_away_is_asked_by_one_at_a_time_and_all_follow_when_it_is_back() {
         let (mut queue, mut now) = (Queue::new(16), Instant::now());
         for created in 0..12 {
-            queue.push(name(created), waiting("cp"));
+            queue.push(waiting(created, "cp"));
         }
-        queue.push(name(50), waiting("other"));
+        queue.push(waiting(50, "other"));
         let first: Vec<_> = std::iter::from_fn(|| sent(&mut queue, now)).collect();
         assert_eq!(first.len(), 13);
-        for (created, waiting) in first.into_iter().take(12) {
-            queue.failed(name(created), waiting, now, Some(Duration::from_millis(1)));
+        for (_, waiting) in first.into_iter().take(12) {
+            queue.failed(waiting, now, Some(Duration::from_millis(1)));
         }
         for _ in 0..3 {
             let Next::Wait(Some(_)) = queue.next(now) else { panic!("the gate is closed") };
             now += Duration::from_secs(60);
-            let (created, probe) = sent(&mut queue, now).expect("one asks");
+            let (_, probe) = sent(&mut queue, now).expect("one asks");
             assert!(sent(&mut queue, now).is_none(), "only one asks");
-            queue.failed(name(created), probe, now, Some(Duration::from_millis(1)));
+            queue.failed(probe, now, Some(Duration::from_millis(1)));
         }
         now += Duration::from_secs(60);
         sent(&mut queue, now).expect("one asks");
@@ -308,11 +337,11 @@ mod tests {
     fn where_nobody_is_there_the_oldest_asks_and_goes_first() {
         let (mut queue, mut now) = (Queue::new(16), Instant::now());
         for created in 0..9 {
-            queue.push(name(created), waiting("cp"));
+            queue.push(waiting(created, "cp"));
         }
         let first: Vec<_> = std::iter::from_fn(|| sent(&mut queue, now)).collect();
-        for (created, waiting) in first {
-            queue.failed(name(created), waiting, now, None);
+        for (_, waiting) in first {
+            queue.failed(waiting, now, None);
         }
         assert!(sent(&mut queue, now).is_none());
         now += Duration::from_secs(60);
@@ -327,13 +356,14 @@ mod tests {
     fn what_is_over_is_taken_out_wherever_it_stands() {
         let (mut queue, now) = (Queue::new(2), Instant::now());
         for created in 0..3 {
-            queue.push(name(created), waiting("cp"));
+            queue.push(waiting(created, "cp"));
         }
         let (_, paused) = sent(&mut queue, now).unwrap();
-        queue.failed(name(0), paused, now, Some(LONG / 2));
+        queue.failed(paused, now, Some(LONG / 2));
         let (_, _on_its_way) = sent(&mut queue, now).unwrap();
         assert_eq!(queue.expire(now).len(), 0);
-        let mut expired: Vec<_> = queue.expire(now + 2 * LONG).into_iter().map(|(name, _)| name.created).collect();
+        let mut expired: Vec<_> =
+            queue.expire(now + 2 * LONG).into_iter().map(|waiting| waiting.name.created).collect();
         expired.sort_unstable();
         assert_eq!((expired, queue.len()), (vec![0, 2], 1));
         queue.ended(&"cp".into(), false);

@@ -16,6 +16,9 @@ use crate::callback::retry::pause;
 /// How often is looked for lanes that nobody looks after, and for entries whose time is over.
 const ROUND: Duration = Duration::from_secs(2);
 
+/// Somebody who looks at entries that are taken over.
+pub(super) type See<'a> = &'a mut (dyn FnMut(&Head, &Url) + Send);
+
 /// Why an entry cannot be sent.
 enum Unsent {
     /// It is not there any more.
@@ -34,8 +37,8 @@ impl Spool {
         loop {
             let next = self.queue().next(Instant::now());
             let until = match next {
-                Next::Send(name, waiting) => {
-                    tokio::spawn(Arc::clone(&self).send(name, waiting));
+                Next::Send(waiting) => {
+                    tokio::spawn(Arc::clone(&self).send(waiting));
                     continue;
                 }
                 Next::Wait(until) => until,
@@ -51,7 +54,7 @@ impl Spool {
                 () = self.changed.notified() => {}
                 () = due => {}
                 _ = round.tick() => {
-                    self.take_over(|_, _| ()).await;
+                    self.take_over(&mut |_, _| ()).await;
                     self.bury_expired().await;
                 }
             }
@@ -59,7 +62,7 @@ impl Spool {
     }
 
     /// Takes over what nobody looks after; each entry is shown to `see`.
-    pub(super) async fn take_over(self: &Arc<Self>, mut see: impl FnMut(&Head, &Url)) {
+    pub(super) async fn take_over(self: &Arc<Self>, see: See<'_>) {
         let taken = match self.disk.take_over().await {
             Ok(taken) => taken,
             Err(error) => {
@@ -77,16 +80,14 @@ impl Spool {
                 Ok((head, url)) => {
                     count += 1;
                     see(&head, &url);
-                    self.push(
+                    self.push(Waiting {
                         name,
-                        Waiting {
-                            execution_id: head.execution_id.into(),
-                            origin: origin(&url),
-                            attempts: 0,
-                            expires: Instant::now() + self.time_to_live.saturating_sub(name.age()),
-                            delivery: None,
-                        },
-                    );
+                        execution_id: head.execution_id.into(),
+                        origin: origin(&url),
+                        attempts: 0,
+                        expires: Instant::now() + self.time_to_live.saturating_sub(name.age()),
+                        delivery: None,
+                    });
                 }
                 Err(reason) => self.bury_unreadable(name, &reason).await,
             }
@@ -98,25 +99,25 @@ impl Spool {
 
     async fn bury_expired(self: &Arc<Self>) {
         let expired = self.queue().expire(Instant::now());
-        for (name, waiting) in expired {
-            self.bury_late(name, &waiting).await;
+        for waiting in expired {
+            self.bury_late(&waiting).await;
             self.forget();
         }
     }
 
-    async fn bury_late(&self, name: EntryName, waiting: &Waiting) {
+    async fn bury_late(&self, waiting: &Waiting) {
         let limit = self.time_to_live.as_millis();
         let reason = format!("it was not delivered within {limit} ms (NANOFAAS_CALLBACK_SPOOL_TTL)");
-        self.bury(name, &waiting.execution_id, waiting.attempts, reason).await;
+        self.bury(waiting, reason).await;
     }
 
     /// One attempt, and what follows from it.
-    async fn send(self: Arc<Self>, name: EntryName, mut waiting: Waiting) {
+    async fn send(self: Arc<Self>, mut waiting: Waiting) {
         if waiting.expires <= Instant::now() {
-            self.bury_late(name, &waiting).await;
+            self.bury_late(&waiting).await;
             return self.end(&waiting, false);
         }
-        let delivery = match self.delivery(name, &mut waiting).await {
+        let delivery = match self.delivery(&mut waiting).await {
             Ok(delivery) => delivery,
             Err(Unsent::Gone) => {
                 self.post.lost(&waiting.execution_id, waiting.attempts, "its file in the spool is gone");
@@ -124,12 +125,12 @@ impl Spool {
                 return self.end(&waiting, false);
             }
             Err(Unsent::Dead(reason)) => {
-                self.bury(name, &waiting.execution_id, waiting.attempts, reason).await;
+                self.bury(&waiting, reason).await;
                 return self.end(&waiting, false);
             }
             Err(Unsent::Later(reason)) => {
                 let pause = Some(pause(waiting.attempts.max(1), None));
-                return self.again(name, waiting, pause, &reason);
+                return self.again(waiting, pause, &reason);
             }
         };
         let attempt = match self.post.client() {
@@ -146,7 +147,7 @@ impl Spool {
         };
         match attempt {
             Attempt::Delivered => {
-                if let Err(error) = self.disk.remove(name).await
+                if let Err(error) = self.disk.remove(waiting.name).await
                     && error.kind() != io::ErrorKind::NotFound
                 {
                     let execution_id = &*waiting.execution_id;
@@ -156,30 +157,30 @@ impl Spool {
                 self.end(&waiting, true);
             }
             Attempt::Final(reason) => {
-                self.bury(name, &waiting.execution_id, waiting.attempts, reason).await;
+                self.bury(&waiting, reason).await;
                 self.end(&waiting, true);
             }
             Attempt::Again { reason, after, reached } => {
                 let pause = reached.then(|| pause(waiting.attempts, after));
-                self.again(name, waiting, pause, &reason);
+                self.again(waiting, pause, &reason);
             }
         }
     }
 
     /// Without a pause of its own it is tried when its host is there.
-    fn again(&self, name: EntryName, mut waiting: Waiting, pause: Option<Duration>, reason: &str) {
+    fn again(&self, mut waiting: Waiting, pause: Option<Duration>, reason: &str) {
         waiting.delivery = None;
         log_retry(&waiting.execution_id, waiting.attempts, pause, reason);
         self.post.metrics.callback_retried();
-        self.queue().failed(name, waiting, Instant::now(), pause);
+        self.queue().failed(waiting, Instant::now(), pause);
         self.changed.notify_one();
     }
 
-    async fn delivery(&self, name: EntryName, waiting: &mut Waiting) -> Result<Arc<Delivery>, Unsent> {
+    async fn delivery(&self, waiting: &mut Waiting) -> Result<Arc<Delivery>, Unsent> {
         if let Some(delivery) = waiting.delivery.take() {
             return Ok(delivery);
         }
-        let file = self.disk.read(name).await.map_err(|error| match error.kind() {
+        let file = self.disk.read(waiting.name).await.map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Unsent::Gone,
             io::ErrorKind::InvalidData => Unsent::Dead(error.to_string()),
             _ => Unsent::Later(format!("it cannot be read: {error}")),
@@ -188,7 +189,8 @@ impl Spool {
         delivery.map(Arc::new).map_err(Unsent::Dead)
     }
 
-    async fn bury(&self, name: EntryName, execution_id: &str, attempts: u32, reason: String) {
+    async fn bury(&self, waiting: &Waiting, reason: String) {
+        let (name, execution_id, attempts) = (waiting.name, &*waiting.execution_id, waiting.attempts);
         tracing::error!(target: "nanofaas", execution_id, attempts, reason, file = %name, "callback is kept as a dead letter");
         self.post.metrics.dead_letter();
         self.post.tell(execution_id, None, false);

@@ -1,5 +1,6 @@
 //! The spool on the disk. Everything here blocks.
 
+use std::collections::BinaryHeap;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -218,15 +219,14 @@ fn move_entries(from: &Lane, to: &Lane, taken: &mut Vec<(EntryName, Result<Head,
 
 /// The entries of a directory, oldest first. Other files are not ours.
 fn entries(directory: &Path) -> io::Result<Vec<(EntryName, PathBuf)>> {
-    let mut entries = Vec::new();
+    let mut entries = BinaryHeap::new();
     for file in std::fs::read_dir(directory)? {
         let file = file?;
         if let Some(name) = file.file_name().to_str().and_then(EntryName::parse) {
             entries.push((name, file.path()));
         }
     }
-    entries.sort_unstable_by_key(|(name, _)| *name);
-    Ok(entries)
+    Ok(entries.into_sorted_vec())
 }
 
 fn read(path: &Path) -> io::Result<Bytes> {
@@ -248,7 +248,7 @@ fn add_verdict(path: &Path, verdict: &Verdict) -> io::Result<()> {
         // A letter that died before has a reason already.
         open.set_len(entry.length() as u64)?;
     }
-    open.write_all(&entry::line(verdict))?;
+    open.write_all(&verdict.write())?;
     open.sync_data()
 }
 
@@ -297,34 +297,36 @@ pub(crate) enum State {
 
 /// Everything in a spool, oldest first, without touching it.
 pub(crate) fn survey(directory: &Path) -> io::Result<Vec<Seen>> {
-    let mut places: Vec<_> = lane::all(directory)?.into_iter().map(|(_, lane)| lane).collect();
-    places.push(directory.join(DEAD));
-    let mut seen = Vec::new();
-    for place in places {
-        let state = match place.ends_with(DEAD) {
-            true => State::Dead,
-            false if Lane::is_attended(&place) => State::Attended,
-            false => State::Left,
-        };
-        let found = match entries(&place) {
+    let dead = directory.join(DEAD);
+    let mut all = BinaryHeap::new();
+    let mut attended = Vec::new();
+    for place in lane::all(directory)?.into_iter().map(|(_, lane)| lane).chain([dead.clone()]) {
+        match entries(&place) {
             // Removed or taken over at this moment; or never made.
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            found => found?,
-        };
-        for (name, path) in found {
-            match read(&path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                file => {
-                    let entry = file.map_err(|error| error.to_string()).and_then(|file| Entry::read(&file));
-                    let (head, verdict) = match entry {
-                        Ok(entry) => (Ok(entry.head), entry.verdict),
-                        Err(reason) => (Err(reason), None),
-                    };
-                    seen.push(Seen { name, state, head, verdict });
-                }
-            }
+            found => all.extend(found?),
+        }
+        if Lane::is_attended(&place) {
+            attended.push(place);
         }
     }
-    seen.sort_unstable_by_key(|seen| seen.name);
+    let mut seen = Vec::new();
+    for (name, path) in all.into_sorted_vec() {
+        let state = match path.parent() {
+            Some(place) if place == dead => State::Dead,
+            Some(place) if attended.iter().any(|attended| attended == place) => State::Attended,
+            _ => State::Left,
+        };
+        let entry = match read(&path) {
+            // Delivered at this moment.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            file => file.map_err(|error| error.to_string()).and_then(|file| Entry::read(&file)),
+        };
+        let (head, verdict) = match entry {
+            Ok(entry) => (Ok(entry.head), entry.verdict),
+            Err(reason) => (Err(reason), None),
+        };
+        seen.push(Seen { name, state, head, verdict });
+    }
     Ok(seen)
 }
