@@ -9,6 +9,8 @@ mod outbox;
 mod policy;
 mod retry;
 mod target;
+#[cfg(feature = "https")]
+pub(crate) mod tls;
 
 pub(crate) use outbox::{Outbox, Reservation};
 pub(crate) use policy::Policy;

@@ -3,10 +3,9 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use reqwest::Client;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::client;
+use super::client::{Client, Settings};
 use super::delivery::Delivery;
 use super::target::Target;
 use crate::config::Config;
@@ -31,7 +30,7 @@ struct Inner {
     capacity: usize,
     /// Built for the first callback: a function without callbacks never pays for it.
     client: OnceLock<Client>,
-    attempt_timeout: Duration,
+    settings: Settings,
     max_attempts: u32,
     metrics: Arc<Metrics>,
     stop: Cancel,
@@ -50,7 +49,7 @@ impl Outbox {
             places: Arc::new(Semaphore::new(config.max_pending_callbacks)),
             capacity: config.max_pending_callbacks,
             client: OnceLock::new(),
-            attempt_timeout: config.callback_attempt_timeout,
+            settings: Settings::of(config),
             max_attempts: config.callback_max_attempts,
             metrics,
             stop: Cancel::default(),
@@ -140,7 +139,7 @@ impl Inner {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
-        let built = client::build(self.attempt_timeout)?;
+        let built = self.settings.build()?;
         Ok(self.client.get_or_init(|| built))
     }
 }
