@@ -19,22 +19,33 @@ pub(crate) fn check_authorities(path: &Path) -> Result<(), String> {
 
 /// Why there is no connection, where TLS is the reason, and what to do.
 pub(super) fn reason(cause: &(dyn Error + 'static)) -> Option<String> {
-    let error = find(cause)?;
-    Some(match error {
+    let is_plain = "the control plane does not speak TLS on this port: use http:// in the callback URL, or the port \
+                    that it serves https on";
+    let cause = innermost(cause);
+    if cause.downcast_ref().is_some_and(is_cut_off) {
+        return Some(format!("the connection was closed during the TLS handshake: it may be that {is_plain}"));
+    }
+    Some(match cause.downcast_ref()? {
         rustls::Error::InvalidCertificate(certificate) => of_certificate(certificate),
-        rustls::Error::InvalidMessage(_) => "the control plane does not speak TLS on this port: use http:// in the \
-                                             callback URL, or the port that it serves https on"
-            .to_owned(),
+        rustls::Error::InvalidMessage(_) => is_plain.to_owned(),
         other => format!("the control plane and this function do not agree on TLS: {other}"),
     })
 }
 
 /// `io::Error` hides what it carries from `source()`, once for each layer that it went through.
-fn find<'a>(mut cause: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
-    while let Some(error) = cause.downcast_ref::<io::Error>() {
-        cause = error.get_ref()?;
+fn innermost<'a>(mut cause: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    while let Some(inner) = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        if !inner.is::<io::Error>() && !inner.is::<rustls::Error>() {
+            break;
+        }
+        cause = inner;
     }
-    cause.downcast_ref()
+    cause
+}
+
+/// Whether the peer hung up before TLS was agreed on, in the words of tokio-rustls.
+fn is_cut_off(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::UnexpectedEof && error.to_string().contains("tls handshake")
 }
 
 fn of_certificate(error: &CertificateError) -> String {
@@ -42,6 +53,10 @@ fn of_certificate(error: &CertificateError) -> String {
         CertificateError::UnknownIssuer => {
             "the control plane's certificate is from an authority that is not trusted here: name a PEM file with the \
              authority's certificate in SSL_CERT_FILE"
+        }
+        CertificateError::BadSignature => {
+            "the control plane's certificate is from an authority that is not trusted here, though it has the name of \
+             one that is: name a PEM file with the authority's present certificate in SSL_CERT_FILE"
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             return format!(
