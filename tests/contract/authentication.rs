@@ -110,6 +110,31 @@ fn it_is_decided_before_anything_is_said_of_the_state_of_the_function() {
 }
 
 #[test]
+fn no_way_of_writing_a_request_leads_around_it() {
+    let hello = start("hello", &[]);
+    for line in [
+        "OPTIONS * HTTP/1.1",
+        "CONNECT localhost:80 HTTP/1.1",
+        "POST http://localhost/invoke HTTP/1.1",
+        "POST /invoke?/health HTTP/1.1",
+        "POST /health/../invoke HTTP/1.1",
+        "GET /%68ealth HTTP/1.1",
+        "BREW /health HTTP/1.1",
+        "POST /invoke HTTP/1.0",
+    ] {
+        let mut connection = hello.connect();
+        connection.send(format!("{line}\r\nhost: f\r\nx-execution-id: e-1\r\ncontent-length: 0\r\n\r\n").as_bytes());
+        let answer = connection.answer().unwrap_or_else(|| panic!("no answer to {line}"));
+        is_refused(&answer);
+    }
+    for line in ["GET http://localhost/health HTTP/1.1", "GET /health?a=b HTTP/1.1"] {
+        let mut connection = hello.connect();
+        connection.send(format!("{line}\r\nhost: f\r\n\r\n").as_bytes());
+        assert_eq!(connection.answer().expect("an answer").status, 200, "{line}");
+    }
+}
+
+#[test]
 fn a_connection_is_kept_over_a_refused_body() {
     let hello = start("hello", &[]);
     let mut connection = hello.connect();
