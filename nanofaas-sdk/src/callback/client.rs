@@ -96,3 +96,30 @@ impl Resolve for Resolver {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a callback to this URL carries, where `hosts` are allowed.
+    fn sent(hosts: &str, url: &str) -> Option<String> {
+        let mut config = Config::default();
+        config.callback_token = Some(Secret::new("s3cr3t").unwrap());
+        config.allow_callbacks_to(hosts).unwrap();
+        let request = Settings::of(&config).build().unwrap().post(Url::parse(url).unwrap()).build().unwrap();
+        assert!(request.headers().get_all(AUTHORIZATION).iter().count() <= 1);
+        request.headers().get(AUTHORIZATION).map(|value| value.to_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn the_token_goes_to_hosts_of_the_list_alone() {
+        let ours = Some("Bearer s3cr3t".to_owned());
+        assert_eq!(sent("cp, *.svc.local:80", "http://cp:9/x"), ours);
+        assert_eq!(sent("cp, *.svc.local:80", "http://a.svc.local/x"), ours);
+        assert_eq!(sent("cp", "http://user:pass@cp/x"), ours);
+        for url in ["http://evil/x", "http://a.svc.local:81/x", "http://cp@evil/x?cp", "http://cp.evil/x"] {
+            assert_ne!(sent("cp, *.svc.local:80", url), ours, "{url}");
+            assert_ne!(sent("", url), ours, "{url}");
+        }
+    }
+}
