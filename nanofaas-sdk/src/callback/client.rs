@@ -103,8 +103,7 @@ mod tests {
 
     /// What a callback to this URL carries, where `hosts` are allowed.
     fn sent(hosts: &str, url: &str) -> Option<String> {
-        let mut config = Config::default();
-        config.callback_token = Some(Secret::new("s3cr3t").unwrap());
+        let mut config = Config { callback_token: Some(Secret::new("s3cr3t").unwrap()), ..Config::default() };
         config.allow_callbacks_to(hosts).unwrap();
         let request = Settings::of(&config).build().unwrap().post(Url::parse(url).unwrap()).build().unwrap();
         assert!(request.headers().get_all(AUTHORIZATION).iter().count() <= 1);
