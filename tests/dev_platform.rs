@@ -4,7 +4,7 @@
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::Command;
 
-use harness::{Dev, Ended, Function, Gate, binary, eventually, quote};
+use harness::{Dev, Ended, Function, Gate, Scratch, binary, eventually, quote};
 use serde_json::json;
 
 /// A function of the command line: an example's binary with these variables.
@@ -43,6 +43,31 @@ fn a_program_is_started_called_and_shown() {
     ] {
         let _ = dev.line(&parts);
     }
+}
+
+#[test]
+fn a_program_that_asks_for_the_tools_own_token_is_sent_it() {
+    let scratch = Scratch::new();
+    let file = scratch.path().join("token");
+    std::fs::write(&file, "s3cr3t\n").expect("a file");
+    let path = file.to_str().expect("a path in UTF-8");
+    for variable in [("NANOFAAS_INVOKE_TOKEN", "s3cr3t"), ("NANOFAAS_INVOKE_TOKEN_FILE", path)] {
+        let tokens = [variable, ("NANOFAAS_CALLBACK_TOKEN", "other"), ("NANOFAAS_CALLBACK_ALLOW", "127.0.0.1")];
+        let dev = Dev::start_with(&tokens, &[program("hello", "hello", &[])]);
+        let answer = dev.invoke("hello", &[], &json!("hello"));
+        assert_eq!((answer.status, &answer.json()["status"]), (200, &json!("success")), "{}", answer.text());
+        let _ = dev.line(&["called back"]);
+        assert!(dev.lines(&["s3cr3t"]).is_empty());
+    }
+}
+
+#[test]
+fn a_function_elsewhere_is_not_sent_the_tools_token() {
+    let function = Function::start("hello", &[("NANOFAAS_INVOKE_TOKEN", "s3cr3t")]);
+    let dev = Dev::start_with(&[("NANOFAAS_INVOKE_TOKEN", "s3cr3t")], &[]);
+    assert_eq!(dev.register(&function, &json!({ "name": "hello" })).status, 201);
+    let answer = dev.invoke("hello", &[], &json!("hello"));
+    assert!(answer.text().contains("UNAUTHORIZED"), "{}", answer.text());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The API without macros: `App` on an event loop and a listener of the caller's own.
 
+use std::future::IntoFuture;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use harness::{Answer, Connection, Process, child, eventually};
 use nanofaas::testing::Platform;
 use nanofaas::watchdog::Child;
-use nanofaas::{App, Config, Context, Error, Result, StartError, State, json};
+use nanofaas::{App, Config, Context, Error, Result, Secret, StartError, State, json};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -152,4 +153,69 @@ async fn a_child_that_does_not_start_is_an_error_with_its_status() {
     assert_eq!((code, exit_code), ("STARTUP_ERROR", 43));
     assert!(message.contains("no ink"), "{message}");
     assert!(Child::stdio("'").is_err());
+}
+
+/// Only callers with this token are let in, and callbacks carry another one.
+fn with_tokens(hosts: Option<&str>) -> Config {
+    let mut config = Config::default();
+    config.invoke_token = Some(Secret::new("s3cr3t").expect("a token"));
+    if let Some(hosts) = hosts {
+        config.callback_token = Some(Secret::new("cb-s3cr3t").expect("a token"));
+        config.allow_callbacks_to(hosts).expect("a list");
+    }
+    assert!(!format!("{config:?}").contains("s3cr3t"), "{config:?}");
+    config
+}
+
+#[tokio::test]
+async fn a_function_under_test_may_want_a_token_and_send_one() {
+    let platform = Platform::new();
+    let function = platform.start(App::new(shout).config(with_tokens(Some("127.0.0.1")))).await;
+    let refused = function.invoke(json!("hello")).execution_id("e-1").await;
+    assert_eq!((refused.status(), refused.code()), (401, Some("UNAUTHORIZED")));
+    assert_eq!(function.invoke(json!("hello")).execution_id("e-1").token("s3cr3t").await.json(), "HELLO");
+    assert_eq!(platform.completion("e-1").await.header("authorization"), Some("Bearer cb-s3cr3t"));
+    assert_eq!(function.get("/health").await.status(), 200);
+    assert_eq!(function.get("/nowhere").await.status(), 401);
+}
+
+#[tokio::test]
+async fn a_token_for_callbacks_without_a_list_of_hosts_is_no_start() {
+    let (listener, _) = listener().await;
+    let mut config = with_tokens(None);
+    config.callback_token = Some(Secret::new("cb-s3cr3t").expect("a token"));
+    let error = App::new(shout).config(config).serve(listener, async {}).await.unwrap_err();
+    assert_eq!(error.exit_code(), 64);
+    assert!(error.to_string().contains("NANOFAAS_CALLBACK_ALLOW"), "{error}");
+    assert!(Config::default().allow_callbacks_to("http://cp/x").is_err());
+}
+
+/// The routes of a function keep their token wherever they stand in somebody else's server, whose own routes need none.
+#[tokio::test]
+async fn a_token_is_wanted_below_a_servers_own_routes() {
+    let own = || axum::Router::new().route("/own", axum::routing::get(|| async { "own" }));
+    let function = || App::new(shout).config(with_tokens(None)).router();
+    let (nested, merged) = (own().nest("/shout", function()), own().merge(function()));
+    let replaced = function().fallback(|| async { "fallback" });
+    for (router, prefix, unknown) in [(nested, "/shout", 401), (merged, "", 401), (replaced, "", 200)] {
+        let (listener, address) = listener().await;
+        let serving = tokio::spawn(axum::serve(listener, router).into_future());
+        let asked = tokio::task::spawn_blocking(move || {
+            let ask = |method: &str, path: &str, headers: &[(&str, &str)]| {
+                let headers = [&[("X-Execution-Id", "e-1")], headers].concat();
+                Connection::open(address).request(method, &format!("{prefix}{path}"), &headers, br#"{"input":"a"}"#)
+            };
+            for (method, path) in [("POST", "/invoke"), ("GET", "/invoke"), ("POST", "/metrics"), ("POST", "/health")] {
+                assert_eq!(ask(method, path, &[]).status, 401, "{prefix} {method} {path}");
+            }
+            for path in ["/health", "/ready", "/metrics"] {
+                assert_eq!(ask("GET", path, &[]).status, 200, "{prefix} {path}");
+            }
+            assert_eq!(ask("GET", "/nowhere", &[]).status, unknown, "{prefix}");
+            let answer = ask("POST", "/invoke", &[("authorization", "Bearer s3cr3t")]);
+            assert_eq!((answer.status, answer.json()), (200, json!("A")), "{prefix}");
+        });
+        asked.await.expect("all is as it should be");
+        serving.abort();
+    }
 }

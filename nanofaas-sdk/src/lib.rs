@@ -17,6 +17,7 @@ mod panic;
 mod protocol;
 mod runtime;
 mod schema;
+mod secret;
 mod server;
 mod service;
 mod shutdown;
@@ -37,6 +38,7 @@ pub use handler::{
     Response, Result, State,
 };
 pub use nanofaas_macros::{FunctionError, handler};
+pub use secret::Secret;
 pub use serde_json::{Map, Value, json};
 pub use start_error::StartError;
 

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::app::{App, OnShutdown};
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::context::States;
 use crate::handler::StateMaker;
 use crate::metrics::Metrics;
@@ -35,6 +35,7 @@ impl Service {
             Some(config) => config,
             None => Config::from_env()?,
         };
+        config.check().map_err(ConfigError::of)?;
         let provided = init.as_ref().map(|init| init.provides);
         let name = work.name();
         let missing = work.missing_states(|id| provided == Some(id) || states.contains(id));

@@ -1,6 +1,6 @@
 //! The environment is checked at the start, and everything that is wrong is said at once.
 
-use harness::{ControlPlane, Function};
+use harness::{ControlPlane, Function, Scratch};
 use serde_json::json;
 
 #[test]
@@ -146,4 +146,43 @@ fn an_unknown_function_is_listed_beside_other_mistakes() {
 fn a_function_is_named_by_the_environment_in_its_metrics() {
     let hello = Function::start("hello", &[("FUNCTION_NAME", "greeter")]);
     assert!(hello.get("/metrics").text().contains("function=\"greeter\""));
+}
+
+#[test]
+fn a_token_that_cannot_be_one_is_a_mistake_that_does_not_show_it() {
+    let scratch = Scratch::new();
+    let file = |name: &str, text: &[u8]| {
+        let path = scratch.path().join(name);
+        std::fs::write(&path, text).expect("a file");
+        path.to_str().expect("a path in UTF-8").to_owned()
+    };
+    let (good, empty, lines) = (file("good", b"s3cr3t"), file("empty", b" \n"), file("lines", b"s3cr3t\nline"));
+    let (binary, folder) = (file("binary", b"s3cr3t\xff"), scratch.path().to_str().expect("a path in UTF-8"));
+    let large = file("large", &vec![b'x'; 100_000]);
+    for of in ["NANOFAAS_INVOKE_TOKEN", "NANOFAAS_CALLBACK_TOKEN"] {
+        let in_file = format!("{of}_FILE");
+        for (variables, parts) in [
+            (&[(of, "")][..], &["is empty"][..]),
+            (&[(of, " \t")], &["is empty"]),
+            (&[(of, "s3cr3t twice")], &["cannot stand in a header"]),
+            (&[(of, "s3cr3t\u{1}")], &["cannot stand in a header"]),
+            (&[(of, "s3cr3té")], &["cannot stand in a header"]),
+            (&[(&in_file, " ")], &["is empty"]),
+            (&[(&in_file, &empty)], &[&empty, "is empty"]),
+            (&[(&in_file, &lines)], &[&lines, "cannot stand in a header"]),
+            (&[(&in_file, &binary)], &[&binary, "cannot stand in a header"]),
+            (&[(&in_file, &large)], &[&large, "longer than"]),
+            (&[(&in_file, "/nowhere/token")], &["/nowhere/token", "cannot be read", "No such file"]),
+            (&[(&in_file, folder)], &[folder, "cannot be read"]),
+            (&[(of, "s3cr3t"), (&in_file, &good)], &[&in_file, "both set"]),
+        ] {
+            let own = [&[("NANOFAAS_CALLBACK_ALLOW", "cp"), ("TIMEOUT_MS", "soon")], variables].concat();
+            let ended = Function::run("hello", &[], &own, "");
+            assert_eq!((ended.code, ended.stderr.lines().count()), (Some(64), 2), "{variables:?} {ended:?}");
+            for part in [&[of], parts].concat() {
+                assert!(ended.stderr.contains(part), "{part} {variables:?} {ended:?}");
+            }
+            assert!(!ended.stderr.contains("s3cr3t"), "{variables:?} {ended:?}");
+        }
+    }
 }

@@ -1,8 +1,10 @@
 //! Section by section what a control plane may expect of a function, over real sockets.
 
 mod answers;
+mod authentication;
 mod bodies;
 mod callback_addresses;
+mod callback_token;
 mod callbacks;
 mod client_gone;
 mod codes;

@@ -29,12 +29,22 @@ impl Dev {
     /// Where it does not listen in time.
     #[must_use]
     pub fn start(functions: &[String]) -> Self {
+        Self::start_with(&[], functions)
+    }
+
+    /// The same with these variables.
+    ///
+    /// # Panics
+    ///
+    /// Where it does not listen in time.
+    #[must_use]
+    pub fn start_with(variables: &[(&str, &str)], functions: &[String]) -> Self {
         let mark = mark();
         let (stdin, keyboard) = std::io::pipe().expect("a pipe");
         // The harness reads lines from stderr.
         let mut command = Command::new("/bin/sh");
         command.args(["-c", r#"exec "$@" 1>&2"#, "sh"]).arg(binary("nanofaas-dev")).args(["--port", "0"]);
-        command.args(functions).env_clear().env(MARK, &mark).stdin(Stdio::from(stdin));
+        command.args(functions).env_clear().envs(variables.iter().copied()).env(MARK, &mark).stdin(Stdio::from(stdin));
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         let tool = Function::launch(command);
         let mut dev = Self { tool, mark: format!("{MARK}={mark}"), address: ([0; 4], 0).into(), keyboard };

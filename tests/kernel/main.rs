@@ -1,6 +1,7 @@
 //! What the watchdog does as a kernel: code is executed, with state between calls, over real sockets.
 
 mod attacks;
+mod authentication;
 mod configuration;
 mod death;
 mod disconnect;

@@ -56,3 +56,14 @@ fn the_environment_and_the_place_of_a_kernelspec_reach_its_kernel() {
     let path = scratch.path().display();
     assert!(said.contains(&format!("{path}/kernels/teller from {path}")), "{said}");
 }
+
+#[test]
+fn a_kernelspec_does_not_hand_on_tokens() {
+    let scratch = kernelspec(
+        "teller",
+        r#"{"argv": ["sh", "-c", "env >&2; exit 1"], "env": {"GREETING": "from ${NANOFAAS_CALLBACK_TOKEN}"}}"#,
+    );
+    let tokens = [("NANOFAAS_CALLBACK_TOKEN", "s3cr3t"), ("NANOFAAS_CALLBACK_ALLOW", "cp")];
+    let (_, said) = run(&scratch, &[&tokens[..], &[("KERNEL_SPEC", "teller")]].concat());
+    assert!(said.contains("GREETING=from ${NANOFAAS_CALLBACK_TOKEN}") && !said.contains("s3cr3t"), "{said}");
+}

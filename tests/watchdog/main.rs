@@ -19,6 +19,7 @@ mod pipes;
 mod queue;
 mod readiness;
 mod recycle;
+mod secrets;
 mod spawning;
 mod stop;
 mod time_out;

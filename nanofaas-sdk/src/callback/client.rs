@@ -4,24 +4,69 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use http::header::{AUTHORIZATION, HeaderMap};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::{Client, ClientBuilder, redirect};
+use reqwest::{ClientBuilder, RequestBuilder, Url, redirect};
 
-use super::policy::is_refused;
+use super::policy::{Policy, is_refused};
+use crate::config::Config;
+use crate::secret::Secret;
 
 /// How long an unused connection to the control plane is kept.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// One pool of kept connections; no redirects, no proxy from the environment, no link-local peers.
-pub(super) fn build(attempt_timeout: Duration) -> reqwest::Result<Client> {
-    with_roots(Client::builder())
-        .timeout(attempt_timeout)
-        .pool_idle_timeout(IDLE)
-        .redirect(redirect::Policy::none())
-        .no_proxy()
-        .dns_resolver(Resolver)
-        .user_agent(concat!("nanofaas/", env!("CARGO_PKG_VERSION")))
-        .build()
+/// What a client is built from.
+#[derive(Debug)]
+pub(super) struct Settings {
+    attempt_timeout: Duration,
+    token: Option<Secret>,
+    pub(super) policy: Policy,
+}
+
+/// Sends callbacks, with the token where the list of hosts names the one that is called.
+#[derive(Debug)]
+pub(super) struct Client {
+    http: reqwest::Client,
+    token: Option<(HeaderMap, Policy)>,
+}
+
+impl Settings {
+    pub(super) fn of(config: &Config) -> Self {
+        Self {
+            attempt_timeout: config.callback_attempt_timeout,
+            token: config.callback_token.clone(),
+            policy: config.callback_policy.clone(),
+        }
+    }
+
+    /// One pool of kept connections; no redirects, no proxy from the environment, no link-local peers.
+    pub(super) fn build(&self) -> reqwest::Result<Client> {
+        let http = with_roots(reqwest::Client::builder())
+            .timeout(self.attempt_timeout)
+            .pool_idle_timeout(IDLE)
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .dns_resolver(Resolver)
+            .user_agent(concat!("nanofaas/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        let token = self
+            .token
+            .as_ref()
+            .map(|token| (HeaderMap::from_iter([(AUTHORIZATION, token.bearer())]), self.policy.clone()));
+        Ok(Client { http, token })
+    }
+}
+
+impl Client {
+    pub(super) fn post(&self, url: Url) -> RequestBuilder {
+        let token = self.token.as_ref().filter(|(_, policy)| policy.names(&url)).map(|(token, _)| token.clone());
+        let request = self.http.post(url);
+        // It replaces what a `user:password@` of the URL has become.
+        match token {
+            Some(token) => request.headers(token),
+            None => request,
+        }
+    }
 }
 
 /// Trusts Mozilla's authorities beside the system's: an image from scratch has none of its own.
@@ -51,5 +96,31 @@ impl Resolve for Resolver {
             }
             Ok(Box::new(allowed.into_iter()) as Addrs)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a callback to this URL carries, where `hosts` are allowed.
+    fn sent(hosts: &str, url: &str) -> Option<String> {
+        let mut config = Config { callback_token: Some(Secret::new("s3cr3t").unwrap()), ..Config::default() };
+        config.allow_callbacks_to(hosts).unwrap();
+        let request = Settings::of(&config).build().unwrap().post(Url::parse(url).unwrap()).build().unwrap();
+        assert!(request.headers().get_all(AUTHORIZATION).iter().count() <= 1);
+        request.headers().get(AUTHORIZATION).map(|value| value.to_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn the_token_goes_to_hosts_of_the_list_alone() {
+        let ours = Some("Bearer s3cr3t".to_owned());
+        assert_eq!(sent("cp, *.svc.local:80", "http://cp:9/x"), ours);
+        assert_eq!(sent("cp, *.svc.local:80", "http://a.svc.local/x"), ours);
+        assert_eq!(sent("cp", "http://user:pass@cp/x"), ours);
+        for url in ["http://evil/x", "http://a.svc.local:81/x", "http://cp@evil/x?cp", "http://cp.evil/x"] {
+            assert_ne!(sent("cp, *.svc.local:80", url), ours, "{url}");
+            assert_ne!(sent("", url), ours, "{url}");
+        }
     }
 }

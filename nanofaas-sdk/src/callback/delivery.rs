@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Client, Url};
+use reqwest::Url;
 
+use super::client::Client;
 use super::retry::{pause, retry_after};
 use super::target::Target;
 use crate::context::Context;
@@ -128,6 +129,10 @@ fn reason(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {
         cause = inner;
+    }
+    #[cfg(feature = "https")]
+    if let Some(reason) = super::tls::reason(cause) {
+        return reason;
     }
     cause.to_string()
 }

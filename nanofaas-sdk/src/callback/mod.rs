@@ -11,6 +11,8 @@ mod post;
 mod retry;
 pub(crate) mod spool;
 mod target;
+#[cfg(feature = "https")]
+pub(crate) mod tls;
 
 pub(crate) use outbox::{Outbox, Reservation};
 pub(crate) use policy::Policy;

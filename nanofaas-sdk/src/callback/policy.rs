@@ -43,11 +43,21 @@ impl Policy {
         {
             return Err(format!("{host} is a link-local address, which is never called"));
         }
-        let port = url.port_or_known_default();
-        if !self.allowed.is_empty() && !self.allowed.iter().any(|allowed| allowed.matches(host, port)) {
+        if self.is_narrow() && !self.names(&url) {
             return Err(format!("the host {host} is not in NANOFAAS_CALLBACK_ALLOW"));
         }
         Ok(url)
+    }
+
+    /// Whether there is a list.
+    pub(crate) fn is_narrow(&self) -> bool {
+        !self.allowed.is_empty()
+    }
+
+    /// Whether a list names this URL's host: without one no host can be told a secret.
+    pub(super) fn names(&self, url: &Url) -> bool {
+        let (host, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default());
+        self.allowed.iter().any(|allowed| allowed.matches(host, port))
     }
 }
 

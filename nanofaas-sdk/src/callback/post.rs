@@ -1,12 +1,10 @@
 //! What every way to deliver shares: the client, its limits, what is counted, and the end.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
 
-use reqwest::Client;
 use tokio::sync::watch;
 
-use super::client;
+use super::client::{Client, Settings};
 use super::delivery::Delivery;
 use super::policy::Policy;
 use crate::config::Config;
@@ -18,9 +16,8 @@ use crate::metrics::Metrics;
 pub(crate) struct Post {
     /// Built for the first callback: a function without callbacks never pays for it.
     client: OnceLock<Client>,
-    attempt_timeout: Duration,
+    settings: Settings,
     max_attempts: u32,
-    policy: Policy,
     pub(super) metrics: Arc<Metrics>,
     stop: Cancel,
     fate: Fate,
@@ -38,9 +35,8 @@ impl Post {
     pub(crate) fn new(config: &Config, metrics: Arc<Metrics>) -> Self {
         Self {
             client: OnceLock::new(),
-            attempt_timeout: config.callback_attempt_timeout,
+            settings: Settings::of(config),
             max_attempts: config.callback_max_attempts,
-            policy: config.callback_policy.clone(),
             metrics,
             stop: Cancel::default(),
             fate: Fate { of: Mutex::new(None), delivered: watch::Sender::new(None) },
@@ -49,7 +45,7 @@ impl Post {
 
     /// Which hosts may be called.
     pub(super) fn policy(&self) -> &Policy {
-        &self.policy
+        &self.settings.policy
     }
 
     /// The client, or why there is none.
@@ -57,7 +53,7 @@ impl Post {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
-        let built = client::build(self.attempt_timeout).map_err(|error| error.to_string())?;
+        let built = self.settings.build().map_err(|error| error.to_string())?;
         Ok(self.client.get_or_init(|| built))
     }
 

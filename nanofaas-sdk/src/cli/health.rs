@@ -17,8 +17,8 @@ const ANSWER: usize = 4096;
 
 /// Exit code 0 where the server on this machine's `PORT` is healthy, else 1.
 pub(super) fn check_configured() -> ExitCode {
-    match Config::from_env() {
-        Ok(config) => check(config.port),
+    match Config::port_from_env() {
+        Ok(port) => check(port),
         Err(error) => refuse(&error.into()),
     }
 }

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::callback::Policy;
+use crate::secret::Secret;
 pub(crate) use reader::Reader;
 #[cfg(feature = "watchdog")]
 pub(crate) use variables::variable;
@@ -55,6 +56,10 @@ pub struct Config {
     pub callback_spool_dir: Option<PathBuf>,
     /// `NANOFAAS_CALLBACK_SPOOL_TTL`: when an undelivered callback of the spool is a dead letter.
     pub callback_spool_ttl: Duration,
+    /// `NANOFAAS_INVOKE_TOKEN`: what every request but those for health, readiness and metrics has to carry.
+    pub invoke_token: Option<Secret>,
+    /// `NANOFAAS_CALLBACK_TOKEN`: what callbacks carry; it needs [`allow_callbacks_to`](Self::allow_callbacks_to).
+    pub callback_token: Option<Secret>,
     /// `NANOFAAS_SHUTDOWN_TIMEOUT`: time for running work and callbacks after SIGTERM.
     pub shutdown_timeout: Duration,
     /// `NANOFAAS_WORKER_THREADS`: threads of the event loop, beside the one in reserve.
@@ -86,6 +91,37 @@ impl Config {
         Self::read(&|name| std::env::var_os(name))
     }
 
+    /// Takes this list of hosts as `NANOFAAS_CALLBACK_ALLOW`: no other one is called back.
+    ///
+    /// # Errors
+    ///
+    /// Where an entry is not a host.
+    pub fn allow_callbacks_to(&mut self, hosts: &str) -> Result<(), ConfigError> {
+        let wrong = |entry| ConfigError::of(format!("`{entry}` in the list of hosts for callbacks is not a host"));
+        self.callback_policy = Policy::parse(hosts).map_err(wrong)?;
+        Ok(())
+    }
+
+    /// What is wrong with values that are each right.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        if self.callback_token.is_some() && !self.callback_policy.is_narrow() {
+            return Err(
+                "NANOFAAS_CALLBACK_TOKEN is only sent to hosts of a list, and there is none: name those of the \
+                        control plane in NANOFAAS_CALLBACK_ALLOW"
+                    .to_owned(),
+            );
+        }
+        Ok(())
+    }
+
+    /// Where this machine's server listens. Nothing else is read: a health check does without tokens.
+    pub(crate) fn port_from_env() -> Result<u16, ConfigError> {
+        let get = |name: &str| std::env::var_os(name);
+        let mut reader = Reader::new(&get, &[VARIABLES]);
+        let port = reader.number("PORT", 0..=u16::MAX);
+        reader.finish(port)
+    }
+
     /// Reads variables from anywhere; a blank value is the same as none.
     pub(crate) fn read(get: &dyn Fn(&str) -> Option<std::ffi::OsString>) -> Result<Self, ConfigError> {
         let mut reader = Reader::new(get, &[VARIABLES]);
@@ -101,7 +137,9 @@ impl Config {
     /// Reads what all executors have in common; `port` is the variable with the server's port.
     pub(crate) fn read_from(reader: &mut Reader<'_>, port: &'static str) -> Self {
         let callback_policy = reader.callback_policy("NANOFAAS_CALLBACK_ALLOW");
-        Self {
+        #[cfg(feature = "https")]
+        reader.authorities("SSL_CERT_FILE");
+        let config = Self {
             port: reader.number(port, 0..=u16::MAX),
             function_name: reader.text("FUNCTION_NAME"),
             handler: reader.text("FUNCTION_HANDLER"),
@@ -119,13 +157,19 @@ impl Config {
             callback_max_attempts: reader.number("NANOFAAS_CALLBACK_MAX_ATTEMPTS", 1..=1_000),
             callback_spool_dir: reader.text("NANOFAAS_CALLBACK_SPOOL_DIR").map(PathBuf::from),
             callback_spool_ttl: reader.milliseconds("NANOFAAS_CALLBACK_SPOOL_TTL", 1),
+            invoke_token: reader.secret("NANOFAAS_INVOKE_TOKEN"),
+            callback_token: reader.secret("NANOFAAS_CALLBACK_TOKEN"),
             shutdown_timeout: reader.milliseconds("NANOFAAS_SHUTDOWN_TIMEOUT", 0),
             worker_threads: reader.number("NANOFAAS_WORKER_THREADS", 1..=1_024),
             callback_policy,
             port_variable: port,
             max_queued_invocations: 0,
             idle_timeout: None,
+        };
+        if let Err(mistake) = config.check() {
+            reader.complain(mistake);
         }
+        config
     }
 }
 

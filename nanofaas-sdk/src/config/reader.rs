@@ -3,12 +3,16 @@
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
 use super::{ConfigError, Variable};
 use crate::callback::Policy;
+#[cfg(feature = "https")]
+use crate::callback::tls;
 use crate::protocol::present;
+use crate::secret::Secret;
 
 pub(crate) struct Reader<'a> {
     get: &'a dyn Fn(&str) -> Option<OsString>,
@@ -35,6 +39,34 @@ impl<'a> Reader<'a> {
                 self.mistake(name, &value.to_string_lossy(), "expected text in UTF-8");
                 None
             }
+        }
+    }
+
+    /// The token in `name`, or in the file that `name` and `_FILE` names. A blank one is a mistake: what should be
+    /// protected would be open to everybody. A mistake does not show the value.
+    pub(crate) fn secret(&mut self, name: &str) -> Option<Secret> {
+        let file = format!("{name}_FILE");
+        let read = match ((self.get)(name), (self.get)(&file)) {
+            (None, None) => return None,
+            (Some(_), Some(_)) => Err(format!("{name} and {file} are both set: unset one of them")),
+            (Some(token), None) => {
+                Secret::read(token.as_encoded_bytes()).map_err(|reason| format!("{name} {reason}; or unset it"))
+            }
+            (None, Some(path)) => match path.to_string_lossy().trim() {
+                "" => Err(format!("{file} is empty: expected the path of a file that holds the token; or unset it")),
+                path => Secret::from_file(Path::new(path))
+                    .map_err(|reason| format!("{file} is {path:?}: the file {reason}")),
+            },
+        };
+        read.map_err(|mistake| self.complain(mistake)).ok()
+    }
+
+    /// A file with certificates in PEM, which the TLS library reads by itself and ignores where it cannot.
+    #[cfg(feature = "https")]
+    pub(crate) fn authorities(&mut self, name: &str) {
+        let Some(path) = self.text(name) else { return };
+        if let Err(reason) = tls::check_authorities(Path::new(&path)) {
+            self.mistake(name, &path, &reason);
         }
     }
 
@@ -109,7 +141,6 @@ impl<'a> Reader<'a> {
     }
 
     /// Something that is wrong in itself, not in one value.
-    #[cfg(feature = "watchdog")]
     pub(crate) fn complain(&mut self, mistake: String) {
         self.mistakes.push(mistake);
     }

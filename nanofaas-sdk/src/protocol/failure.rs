@@ -7,6 +7,7 @@ use http::HeaderValue;
 /// The codes of the contract, with the status each is answered with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Code {
+    Unauthorized,
     ExecutionIdRequired,
     InvalidRequest,
     InvalidInput,
@@ -32,7 +33,8 @@ pub(crate) enum Code {
 
 impl Code {
     /// Every code, in the order of the contract's table.
-    pub(crate) const ALL: [Self; 21] = [
+    pub(crate) const ALL: [Self; 22] = [
+        Self::Unauthorized,
         Self::ExecutionIdRequired,
         Self::InvalidRequest,
         Self::InvalidInput,
@@ -71,6 +73,7 @@ impl Code {
 
     const fn row(self) -> (&'static str, u16) {
         match self {
+            Self::Unauthorized => ("UNAUTHORIZED", 401),
             Self::ExecutionIdRequired => ("EXECUTION_ID_REQUIRED", 400),
             Self::InvalidRequest => ("INVALID_REQUEST", 400),
             Self::InvalidInput => ("INVALID_INPUT", 400),

@@ -1,5 +1,6 @@
 //! The HTTP platform: turns requests into invocations and outcomes into answers. It holds no policy.
 
+mod authentication;
 mod body;
 mod connection;
 mod head;
@@ -48,8 +49,15 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// The routes of the process. Made for nesting, too: paths are relative.
+    /// The routes of the process, behind its token. Made for nesting, too: paths are relative.
     pub(crate) fn router(&self) -> Router {
+        match &self.config.invoke_token {
+            None => self.routes(),
+            Some(token) => authentication::required(self, token, self.routes()),
+        }
+    }
+
+    fn routes(&self) -> Router {
         let every = Router::new().route("/invoke", post(invoke::invoke)).route("/metrics", get(health::metrics));
         #[cfg(feature = "kernel")]
         if self.platform.is_some() {

@@ -86,6 +86,16 @@ impl Invoke {
         self.header("x-callback-url", url)
     }
 
+    /// Sets `Authorization: Bearer <token>`, for a function with an
+    /// [`invoke_token`](crate::Config::invoke_token).
+    ///
+    /// # Panics
+    ///
+    /// Where HTTP does not allow the token.
+    pub fn token(self, token: &str) -> Self {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
     /// Sets the request's metadata.
     pub fn metadata(mut self, metadata: Map<String, Value>) -> Self {
         self.metadata = Some(metadata);

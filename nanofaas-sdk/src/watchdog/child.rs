@@ -19,7 +19,7 @@ use crate::server::Platform;
 /// A program that does a function's work, for [`App::child`](crate::App::child).
 ///
 /// The command is split into words as a shell does and run without one. The program gets the
-/// environment of this process without `CALLBACK_URL` and `INVOCATION_PAYLOAD`.
+/// environment of this process without `CALLBACK_URL`, `INVOCATION_PAYLOAD` and the variables with tokens.
 #[derive(Clone, Debug)]
 pub struct Child {
     command: Arc<CommandLine>,

@@ -61,7 +61,8 @@ impl Watchdog {
         process_began();
         telemetry::init(telemetry::SERVING);
         init::own_process();
-        let Settings { child, config } = self.0;
+        let Settings { child, config, passed } = self.0;
+        process::pass(passed);
         let (grace, is_kernel) = (child.grace(), child.is_kernel());
         let event_loop = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(event_loop) => event_loop,

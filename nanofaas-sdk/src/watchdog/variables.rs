@@ -95,6 +95,12 @@ pub const VARIABLES: &[Variable] = &[
         "between SIGTERM and SIGKILL; also how long a child that may hang has to answer",
     ),
     variable(
+        "WATCHDOG_PASS_ENV",
+        "",
+        "list",
+        "which of the variables with tokens, that children do not get, they do get: `NANOFAAS_CALLBACK_TOKEN_FILE`",
+    ),
+    variable(
         "WATCHDOG_CRASH_LIMIT",
         "5",
         "ends",

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use http::header::AUTHORIZATION;
+
 use super::answer::{self, Answer};
 use super::request::Request;
 use crate::console::{Event, Verdict};
 use crate::executions::{Execution, Failure, Outcome};
 use crate::platform::Platform;
+use crate::process::Program;
 
 /// Runs one attempt. Dropping the call closes its connection, and that is all the function learns of a time-out.
 pub(super) async fn run(platform: Arc<Platform>, execution: Arc<Execution>, request: Arc<Request>, attempt: u32) {
@@ -52,8 +55,13 @@ async fn call(platform: &Platform, execution: &Execution, request: &Request, att
     if let Err(reason) = function.started().await {
         return unreachable(reason);
     }
+    let mut headers = request.headers(&execution.id, attempt);
+    // Not for a function elsewhere: the token is one that we share with what we started.
+    if let Some(authorization) = function.program.as_ref().and_then(Program::authorization) {
+        headers.insert(AUTHORIZATION, authorization.clone());
+    }
     let call = platform.client.post(&function.spec.endpoint_url).body(request.body());
-    match call.headers(request.headers(&execution.id, attempt)).send().await {
+    match call.headers(headers).send().await {
         Ok(response) => answer::read(response).await.unwrap_or_else(unreachable),
         Err(error) => unreachable(format!("{}: {}", function.spec.endpoint_url, answer::causes(&error))),
     }

@@ -2,6 +2,7 @@
 
 mod lines;
 mod program;
+mod token;
 mod watch;
 
 use std::io;

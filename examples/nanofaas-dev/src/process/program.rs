@@ -6,9 +6,10 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use http::HeaderValue;
 use tokio::sync::watch::Sender;
 
-use super::Process;
+use super::{Process, token};
 use crate::console::{Console, Event};
 
 /// Between SIGTERM and SIGKILL: a second more than a function takes to bring its work to an end by itself.
@@ -30,6 +31,7 @@ pub(crate) struct Program {
     words: Vec<String>,
     pub(super) port: u16,
     callback_url: String,
+    authorization: Option<HeaderValue>,
     pub(super) condition: Sender<Condition>,
     running: Mutex<Running>,
 }
@@ -49,7 +51,8 @@ impl Program {
         let port = free_port().map_err(|error| format!("there is no free port for `{name}`: {error}"))?;
         let callback_url = format!("http://127.0.0.1:{control_plane}/v1/internal/executions");
         let (condition, _) = tokio::sync::watch::channel(Condition::Starting);
-        Ok(Self { name: name.to_owned(), words, port, callback_url, condition, running: Mutex::default() })
+        let (name, authorization) = (name.to_owned(), token::authorization());
+        Ok(Self { name, words, port, callback_url, authorization, condition, running: Mutex::default() })
     }
 
     pub(super) fn name(&self) -> &str {
@@ -58,6 +61,11 @@ impl Program {
 
     pub(crate) fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}/invoke", self.port)
+    }
+
+    /// What its calls carry as `Authorization`.
+    pub(crate) fn authorization(&self) -> Option<&HeaderValue> {
+        self.authorization.as_ref()
     }
 
     fn lock(&self) -> MutexGuard<'_, Running> {

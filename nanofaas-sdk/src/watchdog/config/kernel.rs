@@ -10,6 +10,7 @@ impl Settings {
         mut reader: Reader<'_>,
         command: Option<CommandLine>,
         mut config: Config,
+        passed: Vec<&'static str>,
         is_warm: bool,
     ) -> Result<Self, ConfigError> {
         let command = command.or_else(|| reader.text("WATCHDOG_CMD").and_then(|_| command_of(&mut reader)));
@@ -23,6 +24,6 @@ impl Settings {
         }
         let (command, grace) = (settings.interpreter.clone(), settings.grace);
         let child = Child::of(command, child::Mode::Kernel(Box::new(settings)), grace);
-        reader.finish(Self { child, config })
+        reader.finish(Self { child, config, passed })
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::child::{self, Child};
 use super::command_line::CommandLine;
+use super::process::SECRETS;
 use super::variables::TABLES;
 use super::warm::Rules;
 use crate::config::{Config, ConfigError, Reader};
@@ -21,6 +22,8 @@ use crate::protocol::check_json;
 pub(super) struct Settings {
     pub(super) child: Child,
     pub(super) config: Config,
+    /// Variables with tokens that children inherit all the same.
+    pub(super) passed: Vec<&'static str>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,9 +85,10 @@ impl Settings {
         let is_kept = mode.is_kept() && reader.text("WARM").is_none() && !is_once;
         let is_warm = is_asked || mode == Mode::Warm || is_kept;
         let mut config = Config::read_from(&mut reader, "WARM_PORT");
+        let passed = passed(&mut reader);
         #[cfg(feature = "kernel")]
         if mode == Mode::Kernel {
-            return Self::kernel(reader, command, config, is_warm);
+            return Self::kernel(reader, command, config, passed, is_warm);
         }
         let launched = (mode == Mode::Worker).then(|| worker::launched(&mut reader, command.clone()));
         let command = match &launched {
@@ -113,7 +117,7 @@ impl Settings {
         calls(&mut reader, &mut config, is_warm);
         reader.finish(())?;
         match (command, mode) {
-            (Some(command), Some(mode)) => Ok(Self { child: Child::of(command, mode, grace), config }),
+            (Some(command), Some(mode)) => Ok(Self { child: Child::of(command, mode, grace), config, passed }),
             _ => unreachable!("what is missing is a mistake"),
         }
     }
@@ -130,6 +134,17 @@ fn calls(reader: &mut Reader<'_>, config: &mut Config, is_warm: bool) {
     } else {
         one_shot(reader, config);
     }
+}
+
+/// Which variables with tokens children inherit all the same.
+fn passed(reader: &mut Reader<'_>) -> Vec<&'static str> {
+    let find = |entry: &str| SECRETS.into_iter().find(|name| *name == entry);
+    let read = |list: &str| {
+        let entries = list.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+        entries.map(find).collect()
+    };
+    let expected = format!("expected a list of {}: all others are inherited or set anyway", SECRETS.join(", "));
+    reader.parse("WATCHDOG_PASS_ENV", &expected, read).unwrap_or_default()
 }
 
 /// Where a watchdog of this environment listens.

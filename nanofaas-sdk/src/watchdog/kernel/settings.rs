@@ -12,6 +12,8 @@ use super::interpreter::{Launcher, command};
 use super::session::Rules;
 use crate::config::{Config, Reader};
 use crate::watchdog::command_line::CommandLine;
+#[cfg(feature = "jupyter")]
+use crate::watchdog::process::SECRETS;
 use crate::watchdog::variables::TABLES;
 
 /// How long start-up code may run where nobody has said so: it may import a lot.
@@ -183,7 +185,9 @@ pub(crate) fn port(reader: &mut Reader<'_>, api: Api) -> (u16, &'static str) {
 #[cfg(feature = "jupyter")]
 fn kernelspec(reader: &mut Reader<'_>, api: Api) -> Option<Arc<Kernelspec>> {
     let name = reader.text("KERNEL_SPEC")?;
-    match Kernelspec::find(&name, &|name| std::env::var_os(name)) {
+    // `${NAME}` in a kernelspec stands for a variable that the kernel could inherit.
+    let get = |name: &str| if SECRETS.contains(&name) { None } else { std::env::var_os(name) };
+    match Kernelspec::find(&name, &get) {
         Err(reason) => {
             reader.mistake("KERNEL_SPEC", &name, &reason);
             None

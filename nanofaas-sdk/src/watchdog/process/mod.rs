@@ -9,6 +9,7 @@ mod reserve;
 mod spawn;
 mod third;
 mod tree;
+mod withheld;
 
 pub(crate) use aside::{aside, aside_later, prepare as prepare_aside};
 pub(crate) use drained::{Drained, LINGER};
@@ -19,6 +20,7 @@ pub(crate) use reserve::{Reserve, Spare};
 pub(crate) use spawn::{Launch, SpawnError, Stdin, is_scarcity, spawn};
 pub(crate) use third::serve as serve_third;
 pub(crate) use tree::{descendants, marked, zombies};
+pub(crate) use withheld::{SECRETS, pass};
 
 use std::any::Any;
 use std::io;

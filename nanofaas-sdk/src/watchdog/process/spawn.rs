@@ -16,13 +16,9 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::net::unix::pipe;
 
-use super::{Drained, Kept, MARK, Process, Running, aside, registry, third};
+use super::{Drained, Kept, MARK, Process, Running, aside, registry, third, withheld};
 use crate::protocol::{Code, Failure};
 use crate::watchdog::command_line::CommandLine;
-
-/// Variables of the watchdog that are not the child's business: it would report the end a second
-/// time, or take itself for a one-shot.
-const WITHHELD: [&str; 2] = ["CALLBACK_URL", "INVOCATION_PAYLOAD"];
 
 /// What is started, and how.
 pub(crate) struct Launch {
@@ -84,7 +80,7 @@ fn start(launch: Launch) -> Result<Process, SpawnError> {
             third::hand_over(&stdin, &third).map_err(|error| SpawnError::from_system(&program, &error))?.into()
         }
     });
-    for name in WITHHELD {
+    for name in withheld::names() {
         command.env_remove(name);
     }
     for (name, value) in launch.environment {
