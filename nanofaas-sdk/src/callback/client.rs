@@ -7,12 +7,12 @@ use std::time::Duration;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, ClientBuilder, redirect};
 
-use super::policy::is_refused;
+use super::policy::refused;
 
 /// How long an unused connection to the control plane is kept.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// One pool of kept connections; no redirects, no proxy from the environment, no link-local peers.
+/// One pool of kept connections; no redirects, no proxy from the environment, no peers that are never called.
 pub(super) fn build(attempt_timeout: Duration) -> reqwest::Result<Client> {
     with_roots(Client::builder())
         .timeout(attempt_timeout)
@@ -44,9 +44,12 @@ impl Resolve for Resolver {
         Box::pin(async move {
             let host = name.as_str();
             let found: Vec<SocketAddr> = tokio::net::lookup_host((host, 0)).await?.collect();
-            let allowed: Vec<_> = found.iter().copied().filter(|address| !is_refused(address.ip())).collect();
+            let allowed: Vec<_> = found.iter().copied().filter(|address| refused(address.ip()).is_none()).collect();
             if allowed.is_empty() {
-                let reason = if found.is_empty() { "has no address" } else { "resolves to a link-local address" };
+                let reason = match found.iter().find_map(|address| refused(address.ip())) {
+                    Some(what) => format!("resolves to {what}, which is never called"),
+                    None => "has no address".to_owned(),
+                };
                 return Err(io::Error::other(format!("the host {host} {reason}")).into());
             }
             Ok(Box::new(allowed.into_iter()) as Addrs)

@@ -38,17 +38,22 @@ impl Policy {
             other => return Err(format!("its scheme is `{other}`: expected http or https")),
         }
         let host = url.host_str().unwrap_or_default();
-        if let Some(address) = literal_address(&url)
-            && is_refused(address)
-        {
-            return Err(format!("{host} is a link-local address, which is never called"));
+        if let Some(what) = literal_address(&url).and_then(refused) {
+            return Err(format!("{host} is {what}, which is never called"));
         }
         let port = url.port_or_known_default();
         if !self.allowed.is_empty() && !self.allowed.iter().any(|allowed| allowed.matches(host, port)) {
-            return Err(format!("the host {host} is not in NANOFAAS_CALLBACK_ALLOW"));
+            let port = port.unwrap_or_default();
+            return Err(format!("the host {host} with port {port} is not in NANOFAAS_CALLBACK_ALLOW"));
         }
+        check_sendable(&url)?;
         Ok(url)
     }
+}
+
+/// Whether the client can send to it: it reads URLs more strictly, and none above 64 KiB.
+pub(super) fn check_sendable(url: &Url) -> Result<(), String> {
+    http::Uri::try_from(url.as_str()).map(drop).map_err(|error| format!("it cannot be called: {error}"))
 }
 
 impl Allowed {
@@ -83,14 +88,37 @@ fn literal_address(url: &Url) -> Option<IpAddr> {
     bare.parse().ok()
 }
 
-/// Whether an address is link-local in any of its spellings: where clouds keep the credentials of
-/// the machine (RFC 3927, RFC 4291 section 2.5.6).
-pub(super) fn is_refused(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => v4.is_link_local(),
-        IpAddr::V6(v6) => v6.is_unicast_link_local() || embedded_v4(v6).is_some_and(|v4| v4.is_link_local()),
+/// What an address is that is never called, in any of its spellings: there clouds keep the credentials of
+/// the machine.
+pub(super) fn refused(address: IpAddr) -> Option<&'static str> {
+    let (v4, v6) = match address {
+        IpAddr::V4(v4) => (Some(v4), None),
+        IpAddr::V6(v6) => (embedded_v4(v6), Some(v6)),
+    };
+    // RFC 3927, RFC 4291 section 2.5.6.
+    if v4.is_some_and(|v4| v4.is_link_local()) || v6.is_some_and(|v6| v6.is_unicast_link_local()) {
+        Some("a link-local address")
+    } else if v4.is_some_and(|v4| METADATA_V4.contains(&v4)) || v6.is_some_and(|v6| METADATA_V6.contains(&v6)) {
+        Some("the address of a cloud's metadata service")
+    } else {
+        None
     }
 }
+
+/// Metadata services that are not link-local.
+///
+/// - Alibaba Cloud: <https://www.alibabacloud.com/help/en/ecs/user-guide/view-instance-metadata>
+/// - Oracle Cloud, Classic: <https://docs.oracle.com/en/cloud/iaas/compute-iaas-cloud/stcsg/retrieving-instance-metadata.html>
+/// - Azure, WireServer: <https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16>
+const METADATA_V4: [Ipv4Addr; 3] =
+    [Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(192, 0, 0, 192), Ipv4Addr::new(168, 63, 129, 16)];
+
+/// The same over IPv6.
+///
+/// - AWS: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html>
+/// - Google Cloud: <https://cloud.google.com/compute/docs/metadata/querying-metadata>
+const METADATA_V6: [Ipv6Addr; 2] =
+    [Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254), Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)];
 
 /// The IPv4 address inside a mapped (`::ffff:0:0/96`), translated (`::ffff:0:0:0/96`), compatible
 /// (`::/96`), NAT64 (`64:ff9b::/96`, `64:ff9b:1::/48`), ISATAP (`..:5efe:a.b.c.d`), 6to4 (`2002::/16`) or
@@ -143,6 +171,7 @@ mod tests {
             ("http://", "not a URL"),
             ("ftp://cp/x", "scheme is `ftp`"),
             ("file:///etc/passwd", "scheme is `file`"),
+            ("http://c`p/x", "cannot be called"),
         ] {
             let reason = policy.check(url).unwrap_err();
             assert!(reason.contains(part), "{url}: {reason}");
@@ -171,9 +200,34 @@ mod tests {
             let reason = policy.check(&format!("http://{host}/x")).unwrap_err();
             assert!(reason.contains("link-local"), "{host}: {reason}");
         }
-        for host in ["10.0.0.1", "127.0.0.1", "[::1]", "[fd00::1]", "169.253.1.1"] {
+        for host in ["10.0.0.1", "127.0.0.1", "[::1]", "[fd00::1]", "169.253.1.1", "100.100.100.201", "[fd00:ec2::253]"]
+        {
             assert!(policy.check(&format!("http://{host}/x")).is_ok(), "{host}");
         }
+    }
+
+    #[test]
+    fn metadata_services_are_refused_where_they_are_not_link_local_either() {
+        for host in [
+            "[fd00:ec2::254]",
+            "[fd20:ce:0::0:254]",
+            "100.100.100.200",
+            "0x64.0144.25800",
+            "192.0.0.192",
+            "168.63.129.16",
+            "[::ffff:168.63.129.16]",
+            "[64:ff9b::6464:64c8]",
+        ] {
+            let reason = Policy::default().check(&format!("http://{host}/x")).unwrap_err();
+            assert!(reason.contains("metadata service"), "{host}: {reason}");
+        }
+    }
+
+    #[test]
+    fn a_host_that_is_not_in_the_list_is_named_with_its_port() {
+        let policy = Policy::parse("cp:8080").unwrap();
+        let reason = policy.check("http://cp/x").unwrap_err();
+        assert_eq!(reason, "the host cp with port 80 is not in NANOFAAS_CALLBACK_ALLOW");
     }
 
     #[test]

@@ -2,12 +2,12 @@
 
 mod body;
 mod connection;
-mod head;
+pub(crate) mod head;
 mod header_clock;
 mod health;
 mod invoke;
 mod listener;
-mod respond;
+pub(crate) mod respond;
 
 use std::sync::Arc;
 
