@@ -20,7 +20,7 @@ fn answering(bytes: String) -> String {
     let url = format!("http://{}/x", listener.local_addr().expect("an address"));
     std::thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
-            let _ = stream.read(&mut [0; 65_536]);
+            let _ = stream.read(&mut [0; 4096]);
             let _ = stream.write_all(bytes.as_bytes());
         }
     });

@@ -32,8 +32,7 @@ fn raw(head: &str, body: &str) -> String {
 }
 
 fn header_lines() -> String {
-    // Those of the connection would make the answer another one.
-    OURS.iter().map(|(name, value)| format!("\r\n{name}: {value}")).collect()
+    OURS.iter().map(|(name, value)| format!("\r\n{name}: {value}")).collect::<Vec<_>>().concat()
 }
 
 #[test]

@@ -11,8 +11,8 @@ const TIMES: u64 = 32;
 fn bodies() -> Vec<(&'static str, Vec<u8>, u16)> {
     let fill = |part: &str| part.repeat(SIZE / part.len());
     let object = |inside: String| format!("{{\"input\":{inside}}}").into_bytes();
-    let keys: String = (0..SIZE / 12).map(|number| format!("\"{number}\":0,")).collect();
-    let escaped_keys: String = (0..SIZE / 24).map(|number| format!("\"\\u0061{number}\":[],")).collect();
+    let keys = (0..SIZE / 12).map(|number| format!("\"{number}\":0,")).collect::<Vec<_>>().concat();
+    let escaped_keys = (0..SIZE / 24).map(|number| format!("\"\\u0061{number}\":[],")).collect::<Vec<_>>().concat();
     let gzip = [&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3][..], &vec![0; SIZE]].concat();
     vec![
         ("nested arrays", object(fill("[")), 400),

@@ -59,18 +59,18 @@ fn an_id_whose_callback_could_not_be_sent_is_refused_before_the_function_runs() 
 
 #[test]
 fn an_id_names_no_file() {
-    let (temporary, plane) = (Scratch::new(), ControlPlane::start());
-    let place = temporary.path().join("calls");
-    std::fs::create_dir(&place).expect("a directory");
-    let place = place.display().to_string();
+    let (scratch, plane) = (Scratch::new(), ControlPlane::start());
+    let calls = scratch.path().join("calls");
+    std::fs::create_dir(&calls).expect("a directory");
+    let calls = calls.display().to_string();
     let callback = plane.callback_url();
     let watchdog =
-        Watchdog::start("FILE", &child("file"), &[("TMPDIR", place.as_str()), ("CALLBACK_URL", callback.as_str())]);
+        Watchdog::start("FILE", &child("file"), &[("TMPDIR", calls.as_str()), ("CALLBACK_URL", callback.as_str())]);
     for id in ["../escaped", "../../escaped", "/escaped", "input.json", ".", "..", "a/../../escaped", "$(id)", "-rf"] {
         assert_eq!(watchdog.invoke(id, &json!(1)).status, 200, "{id}");
         assert!(plane.accepted(id).success(), "{id}");
     }
-    let left: Vec<_> = std::fs::read_dir(temporary.path()).expect("a directory").flatten().collect();
+    let left: Vec<_> = std::fs::read_dir(scratch.path()).expect("a directory").flatten().collect();
     assert_eq!(left.len(), 1, "{left:?}");
-    assert_eq!(std::fs::read_dir(&place).expect("a directory").count(), 0);
+    assert_eq!(std::fs::read_dir(&calls).expect("a directory").count(), 0);
 }

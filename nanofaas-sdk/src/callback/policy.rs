@@ -109,7 +109,7 @@ pub(super) fn refused(address: IpAddr) -> Option<&'static str> {
 ///
 /// - Alibaba Cloud: <https://www.alibabacloud.com/help/en/ecs/user-guide/view-instance-metadata>
 /// - Oracle Cloud, Classic: <https://docs.oracle.com/en/cloud/iaas/compute-iaas-cloud/stcsg/retrieving-instance-metadata.html>
-/// - Azure, WireServer: <https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16>
+/// - Azure: <https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16>
 const METADATA_V4: [Ipv4Addr; 3] =
     [Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(192, 0, 0, 192), Ipv4Addr::new(168, 63, 129, 16)];
 

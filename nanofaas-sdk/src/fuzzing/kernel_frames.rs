@@ -11,12 +11,12 @@ pub fn kernel_frames(data: &[u8]) {
     let [step, token, written @ ..] = data else { return };
     let token = u64::from(*token);
     let mut frames = Frames::default();
-    let (mut taken, mut is_forged) = (0, false);
+    let (mut read, mut is_forged) = (0, false);
     'pieces: for piece in written.chunks(usize::from(*step).max(1)) {
         frames.buffer.extend_from_slice(piece);
         loop {
             match frames.take(token) {
-                Ok(Some(frame)) => taken += check(&written[taken..], token, &frame),
+                Ok(Some(frame)) => read += check(&written[read..], token, &frame),
                 Ok(None) => break,
                 Err(_) => {
                     is_forged = true;
@@ -25,7 +25,7 @@ pub fn kernel_frames(data: &[u8]) {
             }
         }
     }
-    let rest = &written[taken..];
+    let rest = &written[read..];
     if is_forged {
         assert!(!fits(rest, token), "a frame that fits is refused: {}", rest.escape_ascii());
     } else {
