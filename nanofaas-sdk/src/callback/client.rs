@@ -7,7 +7,7 @@ use std::time::Duration;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, ClientBuilder, redirect};
 
-use super::policy::refused;
+use super::refused::refused;
 
 /// How long an unused connection to the control plane is kept.
 const IDLE: Duration = Duration::from_secs(30);

@@ -7,6 +7,7 @@ mod client;
 mod delivery;
 mod outbox;
 mod policy;
+mod refused;
 mod retry;
 mod target;
 

@@ -95,12 +95,16 @@ fn is_refused(url: &Url) -> bool {
         Ok(IpAddr::V6(v6)) => {
             let bits = v6.to_bits();
             let low = |shift: u32| u32::try_from((bits >> shift) & 0xffff_ffff).unwrap();
+            let of = |places: [usize; 4]| u32::from_be_bytes(places.map(|place| v6.octets()[place]));
             let embedded = [
                 (bits >> 32 == 0 || bits >> 32 == 0xffff || bits >> 32 == 0xffff_0000, low(0)),
                 (bits >> 32 == 0x64_ff9b << 64 || bits >> 80 == 0x64_ff9b_0001, low(0)),
                 (matches!((bits >> 32) & 0xffff_ffff, 0x5efe | 0x0200_5efe), low(0)),
                 (bits >> 112 == 0x2002, low(80)),
                 (bits >> 96 == 0x2001_0000, !low(0)),
+                (bits >> 80 == 0x64_ff9b_0001, of([6, 7, 9, 10])),
+                (bits >> 80 == 0x64_ff9b_0001, of([7, 9, 10, 11])),
+                (bits >> 80 == 0x64_ff9b_0001, of([9, 10, 11, 12])),
             ];
             bits >> 118 == 0xfe80 >> 6
                 || bits == 0xfd00_0ec2_u128 << 96 | 0x254
