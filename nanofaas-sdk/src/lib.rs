@@ -9,6 +9,9 @@ mod context;
 mod env;
 mod event_loop;
 mod executor;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod handler;
 mod invocation;
 mod metrics;

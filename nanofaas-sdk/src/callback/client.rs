@@ -8,7 +8,8 @@ use http::header::{AUTHORIZATION, HeaderMap};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{ClientBuilder, RequestBuilder, Url, redirect};
 
-use super::policy::{Policy, is_refused};
+use super::policy::Policy;
+use super::refused::refused;
 use crate::config::Config;
 use crate::secret::Secret;
 
@@ -39,7 +40,7 @@ impl Settings {
         }
     }
 
-    /// One pool of kept connections; no redirects, no proxy from the environment, no link-local peers.
+    /// One pool of kept connections; no redirects, no proxy from the environment, no peers that are never called.
     pub(super) fn build(&self) -> reqwest::Result<Client> {
         let http = with_roots(reqwest::Client::builder())
             .timeout(self.attempt_timeout)
@@ -89,9 +90,12 @@ impl Resolve for Resolver {
         Box::pin(async move {
             let host = name.as_str();
             let found: Vec<SocketAddr> = tokio::net::lookup_host((host, 0)).await?.collect();
-            let allowed: Vec<_> = found.iter().copied().filter(|address| !is_refused(address.ip())).collect();
+            let allowed: Vec<_> = found.iter().copied().filter(|address| refused(address.ip()).is_none()).collect();
             if allowed.is_empty() {
-                let reason = if found.is_empty() { "has no address" } else { "resolves to a link-local address" };
+                let reason = match found.iter().find_map(|address| refused(address.ip())) {
+                    Some(what) => format!("resolves to {what}, which is never called"),
+                    None => "has no address".to_owned(),
+                };
                 return Err(io::Error::other(format!("the host {host} {reason}")).into());
             }
             Ok(Box::new(allowed.into_iter()) as Addrs)

@@ -8,6 +8,7 @@ mod delivery;
 mod outbox;
 mod policy;
 mod post;
+mod refused;
 mod retry;
 pub(crate) mod spool;
 mod target;

@@ -2,7 +2,7 @@
 
 use reqwest::Url;
 
-use super::policy::{Policy, encode_segment};
+use super::policy::{Policy, check_sendable, encode_segment};
 use crate::protocol::{Code, Failure};
 
 /// Where the end of one execution is posted: `{base}/{execution id}:complete`.
@@ -13,19 +13,21 @@ impl Target {
     /// Checks the base and adds the execution id as one path segment. A base that ends in
     /// `:complete` is the whole address already.
     pub(crate) fn new(base: &str, execution_id: &str, policy: &Policy) -> Result<Self, Failure> {
-        let mut url = policy.check(base).map_err(|reason| {
+        let refuse = |reason| {
             Failure::new(Code::InvalidCallbackUrl, format!("the callback URL {base:?} is refused: {reason}"))
                 // A URL may hold a password or a token.
                 .logged_as(format!("the callback URL is refused: {reason}"))
-        })?;
-        let base = url.path().trim_end_matches('/');
-        let path = if base.ends_with(":complete") {
-            base.to_owned()
+        };
+        let mut url = policy.check(base).map_err(refuse)?;
+        let path = url.path().trim_end_matches('/');
+        let path = if path.ends_with(":complete") {
+            path.to_owned()
         } else {
-            format!("{base}/{}:complete", encode_segment(execution_id))
+            format!("{path}/{}:complete", encode_segment(execution_id))
         };
         url.set_path(&path);
         url.set_fragment(None);
+        check_sendable(&url).map_err(refuse)?;
         Ok(Self(url))
     }
 
@@ -58,6 +60,13 @@ mod tests {
         for base in ["http://cp/v1/executions/e-9:complete", "http://cp/v1/executions/e-9:complete/"] {
             assert_eq!(target(base, "e-1"), "http://cp/v1/executions/e-9:complete");
         }
+    }
+
+    #[test]
+    fn an_address_that_cannot_be_called_is_refused_before_the_function_runs() {
+        let id = "\u{fc}".repeat(15_000);
+        let failure = Target::new("http://cp", &id, &Policy::default()).unwrap_err();
+        assert!(failure.message.ends_with("it cannot be called: uri too long"), "{}", failure.message);
     }
 
     #[test]

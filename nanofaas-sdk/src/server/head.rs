@@ -8,7 +8,7 @@ use crate::invocation::Caller;
 use crate::protocol::{CALLBACK_URL, Code, DISPATCH_ATTEMPT, EXECUTION_ID, Failure, TRACE_ID, TRACEPARENT, present};
 
 /// Who calls, as it was sent. What cannot be read stays absent, and the rest is there for the log.
-pub(super) fn read(headers: &HeaderMap, config: &Config, caller: &mut Caller) -> Result<(), Failure> {
+pub(crate) fn read(headers: &HeaderMap, config: &Config, caller: &mut Caller) -> Result<(), Failure> {
     caller.execution_id = text(headers, &EXECUTION_ID)?.or_else(|| config.execution_id.clone());
     caller.trace_id = text(headers, &TRACE_ID)?.or_else(|| config.trace_id.clone());
     caller.traceparent = text(headers, &TRACEPARENT)?;
@@ -17,7 +17,7 @@ pub(super) fn read(headers: &HeaderMap, config: &Config, caller: &mut Caller) ->
 }
 
 /// Where the end of the invocation is reported; `given` stands before headers and environment.
-pub(super) fn callback(
+pub(crate) fn callback(
     headers: &HeaderMap,
     config: &Config,
     caller: &Caller,

@@ -3,12 +3,12 @@
 mod authentication;
 mod body;
 mod connection;
-mod head;
+pub(crate) mod head;
 mod header_clock;
 mod health;
 mod invoke;
 mod listener;
-mod respond;
+pub(crate) mod respond;
 
 use std::sync::Arc;
 

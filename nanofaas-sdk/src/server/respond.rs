@@ -16,7 +16,7 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TRUE: HeaderValue = HeaderValue::from_static("true");
 
 /// The answer to `POST /invoke`.
-pub(super) fn answer(answer: Answer) -> Response {
+pub(crate) fn answer(answer: Answer) -> Response {
     match answer {
         Answer::Refused(refusal) => failure(&refusal),
         Answer::Ended { outcome, cold_start } => {

@@ -16,7 +16,7 @@ pub(crate) struct CommandLine {
 }
 
 impl CommandLine {
-    /// Splits text into words as a shell does: quotes and backslashes, and nothing else of a shell.
+    /// Splits text into words as a shell does: quotes, backslashes and comments, and nothing else of a shell.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         if text.trim_end_matches('\\').len() % 2 != text.len() % 2 {
             return Err("it ends with a backslash that quotes nothing".to_owned());

@@ -3,20 +3,20 @@
 mod attend;
 mod child;
 mod cli;
-mod command_line;
+pub(crate) mod command_line;
 mod config;
 mod file;
-mod http;
+pub(crate) mod http;
 mod init;
 #[cfg(feature = "kernel")]
-mod kernel;
-mod output;
+pub(crate) mod kernel;
+pub(crate) mod output;
 mod prespawn;
 mod process;
 mod stdio;
 mod variables;
 mod warm;
-mod worker;
+pub(crate) mod worker;
 
 use std::process::ExitCode;
 

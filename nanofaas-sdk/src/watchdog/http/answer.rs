@@ -13,15 +13,15 @@ const QUOTED: usize = 4096;
 
 /// A child's answer.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
     /// `None` where it was larger than an output may be.
-    pub(super) body: Option<Bytes>,
+    pub(crate) body: Option<Bytes>,
 }
 
 impl Answer {
-    pub(super) fn into_outcome(self, limit: usize) -> Outcome {
+    pub(crate) fn into_outcome(self, limit: usize) -> Outcome {
         let is_own = self.headers.get(&FUNCTION_STATUS).is_some_and(|value| value == "true");
         if !is_own && !self.status.is_success() {
             return self.into_failure();

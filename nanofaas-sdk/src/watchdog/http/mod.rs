@@ -1,6 +1,6 @@
 //! A child that is an HTTP server of its own, kept between calls.
 
-mod answer;
+pub(crate) mod answer;
 mod client;
 mod detached;
 mod server;

@@ -14,7 +14,7 @@ mod session;
 mod sessions;
 mod settings;
 mod task;
-mod wire;
+pub(crate) mod wire;
 
 use std::sync::Arc;
 

@@ -24,7 +24,7 @@ const PIPES_FIRST: u8 = 0x80;
 
 /// What the watchdog asks of an interpreter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Request {
+pub(crate) enum Request {
     Modules,
     Init,
     Execute,
@@ -44,7 +44,7 @@ impl Request {
     }
 
     /// The frame of this request.
-    pub(super) fn frame(self, token: u64, payload: &[u8]) -> Bytes {
+    pub(crate) fn frame(self, token: u64, payload: &[u8]) -> Bytes {
         let mut frame = BytesMut::with_capacity(HEAD + payload.len());
         // What is sent is limited by the size of a request body.
         frame.put_u32(u32::try_from(LEAST + payload.len()).unwrap_or(u32::MAX));
@@ -57,7 +57,7 @@ impl Request {
 
 /// What an interpreter says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reply {
+pub(crate) enum Reply {
     Hello,
     Ready,
     Stdout,
@@ -92,26 +92,26 @@ impl Reply {
 
 /// A frame from an interpreter.
 #[derive(Debug)]
-pub(super) struct Frame {
-    pub(super) reply: Reply,
-    pub(super) payload: Bytes,
+pub(crate) struct Frame {
+    pub(crate) reply: Reply,
+    pub(crate) payload: Bytes,
     /// So many bytes that stood in the pipes of fd 1 and 2 came before it.
-    pub(super) after: Option<[usize; 2]>,
+    pub(crate) after: Option<[usize; 2]>,
 }
 
 /// Takes frames out of the bytes that arrived. Code that runs in the interpreter can write there, too:
 /// nothing is believed that does not fit.
 #[derive(Debug, Default)]
-pub(super) struct Frames {
-    pub(super) buffer: BytesMut,
+pub(crate) struct Frames {
+    pub(crate) buffer: BytesMut,
 }
 
 /// Why what arrived is no frame.
-pub(super) type Forged = &'static str;
+pub(crate) type Forged = &'static str;
 
 impl Frames {
     /// The next whole frame, if it has arrived. `token` is the execution's that is under way.
-    pub(super) fn take(&mut self, token: u64) -> Result<Option<Frame>, Forged> {
+    pub(crate) fn take(&mut self, token: u64) -> Result<Option<Frame>, Forged> {
         let Some(mut head) = self.buffer.get(..HEAD) else { return Ok(None) };
         let (length, kind, of) = (head.get_u32() as usize, head.get_u8(), head.get_u64());
         // Looked at before the rest has arrived: a forged length must not swallow what follows.
@@ -136,7 +136,7 @@ impl Frames {
     }
 
     /// Whether a frame has begun that is not whole.
-    pub(super) fn is_within_frame(&self) -> bool {
+    pub(crate) fn is_within_frame(&self) -> bool {
         !self.buffer.is_empty()
     }
 }

@@ -7,7 +7,7 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::pipe;
 
 use crate::watchdog::process::Stdin;
@@ -35,7 +35,7 @@ pub(super) enum Unasked {
 
 /// Why there is no answer.
 #[derive(Debug)]
-pub(super) enum Broken {
+pub(crate) enum Broken {
     /// The worker ended, or closed its end.
     Closed,
     /// The answer is longer than an output may be.
@@ -104,7 +104,11 @@ impl Connection {
 }
 
 /// Reads a line; nothing is lost where this is dropped early.
-async fn line(answers: &mut pipe::Receiver, buffer: &mut BytesMut, limit: usize) -> Result<Bytes, Broken> {
+pub(crate) async fn line(
+    answers: &mut (impl AsyncRead + Unpin),
+    buffer: &mut BytesMut,
+    limit: usize,
+) -> Result<Bytes, Broken> {
     let mut seen = 0;
     loop {
         if let Some(end) = buffer[seen..].iter().position(|byte| *byte == b'\n') {

@@ -63,7 +63,7 @@ struct Failed {
 }
 
 /// What an answer means.
-pub(super) fn outcome(output: Output) -> Outcome {
+pub(crate) fn outcome(output: Output) -> Outcome {
     if output.head().is_none()
         && output.json().starts_with(b"{")
         && let Ok(Failed { error }) = serde_json::from_slice(output.json())

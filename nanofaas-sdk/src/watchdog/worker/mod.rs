@@ -3,9 +3,9 @@
 //! A line of JSON on stdin is a request, a line of JSON on fd 3 its answer; stdout and stderr are log.
 //! <https://github.com/apache/openwhisk-runtime-go/blob/master/docs/ACTION.md>
 
-mod connection;
+pub(crate) mod connection;
 mod launcher;
-mod line;
+pub(crate) mod line;
 mod program;
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -21,7 +21,8 @@ use crate::{http, report, wait_at};
 /// Then one of these is the answer, else `{"echo": input}`:
 ///
 /// - `print`: a text, `bytes`: a list of numbers, `blob_bytes`: `{"blob":"xxx…"}`
-/// - `answer`: `{"status", "headers", "body"}`, `raw`: all bytes of an HTTP answer
+/// - `answer`: `{"status", "headers", "body"}`, `raw`: all bytes of an HTTP answer, whose connection is
+///   kept with `kept`
 /// - `endless`: a string of JSON that never ends
 /// - `report`: what this process sees of itself
 pub(crate) fn act(payload: &[u8], headers: &[(String, String)]) -> Answer {
@@ -38,7 +39,7 @@ pub(crate) fn act(payload: &[u8], headers: &[(String, String)]) -> Answer {
         return Answer::ok(json!({ "blob": "x".repeat(length.try_into().expect("a length")) }).to_string());
     }
     if let Some(raw) = input["raw"].as_str() {
-        return Answer::raw(raw);
+        return Answer::raw(raw, input["kept"] == true);
     }
     if input["endless"] == true {
         return Answer::endless();

@@ -12,8 +12,11 @@ pub(crate) struct Answer {
 
 enum Body {
     Whole(Vec<u8>),
-    /// Everything that goes over the connection, which is then closed.
-    Raw(Vec<u8>),
+    /// Everything that goes over the connection, which is then closed unless it is kept.
+    Raw {
+        bytes: Vec<u8>,
+        kept: bool,
+    },
     Endless,
 }
 
@@ -26,8 +29,8 @@ impl Answer {
         Self::of(Body::Whole(body.into()))
     }
 
-    pub(crate) fn raw(bytes: &str) -> Self {
-        Self::of(Body::Raw(bytes.into()))
+    pub(crate) fn raw(bytes: &str, kept: bool) -> Self {
+        Self::of(Body::Raw { bytes: bytes.into(), kept })
     }
 
     pub(crate) fn endless() -> Self {
@@ -57,7 +60,7 @@ impl Answer {
     /// Only the body, as a process without HTTP gives it.
     pub(crate) fn write_body(&self, out: &mut impl Write) -> Result<()> {
         match &self.body {
-            Body::Whole(bytes) | Body::Raw(bytes) => out.write_all(bytes),
+            Body::Whole(bytes) | Body::Raw { bytes, .. } => out.write_all(bytes),
             Body::Endless => {
                 out.write_all(b"\"")?;
                 let part = vec![b'x'; 65_536];
@@ -71,7 +74,7 @@ impl Answer {
     /// The body and the end of its line, at once where it has an end.
     pub(crate) fn write_line(&self, end: &[u8], out: &mut impl Write) -> Result<()> {
         match &self.body {
-            Body::Whole(bytes) | Body::Raw(bytes) => out.write_all(&[bytes, end].concat()),
+            Body::Whole(bytes) | Body::Raw { bytes, .. } => out.write_all(&[bytes, end].concat()),
             Body::Endless => self.write_body(out),
         }
     }
@@ -88,7 +91,7 @@ impl Answer {
                 out.write_all(&[head.as_bytes(), bytes].concat())?;
                 Ok(true)
             }
-            Body::Raw(bytes) => out.write_all(bytes).map(|()| false),
+            Body::Raw { bytes, kept } => out.write_all(bytes).map(|()| *kept),
             Body::Endless => {
                 out.write_all(format!("{head}transfer-encoding: chunked\r\n\r\n").as_bytes())?;
                 let chunk = format!("10000\r\n{}\r\n", "\"".repeat(65_536));
