@@ -60,7 +60,7 @@ impl Watchdog {
     pub fn run(self) -> ExitCode {
         process_began();
         telemetry::init(telemetry::SERVING);
-        init::own_process();
+        init::own_process(self.0.config.invoke_token.is_some() || self.0.config.callback_token.is_some());
         let Settings { child, config, passed } = self.0;
         process::pass(passed);
         let (grace, is_kernel) = (child.grace(), child.is_kernel());

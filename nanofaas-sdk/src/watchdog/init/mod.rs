@@ -8,7 +8,7 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use nix::sys::signal::SigSet;
-use rustix::process::{Pid, Signal, getpid, set_child_subreaper};
+use rustix::process::{DumpableBehavior, Pid, Signal, getpid, set_child_subreaper, set_dumpable_behavior};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::process::{aside, prepare_aside, registry, serve_third};
@@ -21,8 +21,12 @@ pub(super) fn serve_as_another() -> Option<u8> {
 /// How long children that are being ended may take beyond their grace.
 const LAST_MOMENTS: Duration = Duration::from_secs(2);
 
-/// Prepares this process to be one that others live in. Comes before any thread.
-pub(super) fn own_process() {
+/// Prepares this process to be one that others live in. Comes before any thread. Where it keeps
+/// secrets, processes of the same user cannot look into it: neither `/proc` nor a debugger shows them.
+pub(super) fn own_process(keeps_secrets: bool) {
+    if keeps_secrets && let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
+        tracing::warn!(target: "nanofaas", %error, "children of the same user can read this process's environment");
+    }
     // Whoever started us may have left descriptors open; children get three streams and no more.
     close_fds::set_fds_cloexec(3, &[]);
     registry().own_process();
