@@ -34,51 +34,62 @@ pub(super) async fn serve(client: Client, router: Router) {
     let Client { stream, activity, patience, mut closing } = client;
     // Answers are small and written whole: waiting for more only delays them.
     let _ = stream.set_nodelay(true);
-    let mut stream = Watched::new(stream, Arc::clone(&activity));
-    let mut service = Noted::new(router, Arc::clone(&activity));
-    let mut closing = std::pin::pin!(async move { drop(closing.wait_for(|closing| *closing).await) });
-    let mut timer = std::pin::pin!(tokio::time::sleep_until(Instant::now()));
-    loop {
-        // A silent client costs a descriptor and no buffers.
+    let service = Noted::new(router, Arc::clone(&activity));
+    let mut rest = Some((Watched::new(stream, Arc::clone(&activity)), service));
+    let mut first = [0];
+    while let Some((stream, service)) = rest {
+        // A silent client costs a descriptor and no buffers. Asked of the system: a fresh socket passes for readable.
         tokio::select! {
             biased;
-            _ = stream.inner.readable() => {}
-            () = closing.as_mut() => return,
+            _ = stream.inner.peek(&mut first) => {}
+            _ = closing.wait_for(|closing| *closing) => return,
         }
-        let mut connection = http1::Builder::new()
-            // hyper's own time-out also runs while a connection is idle; ours is `Patience`.
-            .header_read_timeout(None)
-            .max_buf_size(HEAD)
-            .serve_connection(TokioIo::new(stream), service);
-        let mut is_closing = false;
-        let ended = std::future::poll_fn(|cx| {
-            loop {
-                if let Poll::Ready(ended) = Pin::new(&mut connection).poll(cx) {
-                    return Poll::Ready(Some(ended));
-                }
-                if is_closing || closing.as_mut().poll(cx).is_pending() {
-                    break;
-                }
-                is_closing = true;
-                Pin::new(&mut connection).graceful_shutdown();
-            }
-            poll_due(timer.as_mut(), || activity.due(patience), cx).map(|()| None)
-        });
-        match ended.await {
-            None if is_closing || activity.is_unread() => {
-                return tracing::debug!(target: "nanofaas", "connection given up");
-            }
-            None => match quiet(connection) {
-                Some(parts) => {
-                    activity.received_nothing();
-                    (stream, service) = (parts.io.into_inner(), parts.service);
-                }
-                None => return tracing::debug!(target: "nanofaas", "connection given up: a head was not finished"),
-            },
-            Some(Ok(())) => return,
-            Some(Err(error)) => return tracing::debug!(target: "nanofaas", %error, "connection ended early"),
-        }
+        rest = Box::pin(talk(stream, service, &activity, patience, &mut closing)).await;
     }
+}
+
+/// Serves requests until the connection ends, or has been idle for a moment and is returned.
+async fn talk(
+    stream: Watched<TcpStream>,
+    service: Noted,
+    activity: &Activity,
+    patience: Patience,
+    closing: &mut watch::Receiver<bool>,
+) -> Option<(Watched<TcpStream>, Noted)> {
+    let mut connection = http1::Builder::new()
+        // hyper's own time-out also runs while a connection is idle; ours is `Patience`.
+        .header_read_timeout(None)
+        .max_buf_size(HEAD)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut closing = std::pin::pin!(async { drop(closing.wait_for(|closing| *closing).await) });
+    let mut is_closing = false;
+    let mut timer = std::pin::pin!(tokio::time::sleep_until(Instant::now()));
+    let ended = std::future::poll_fn(|cx| {
+        loop {
+            if let Poll::Ready(ended) = Pin::new(&mut connection).poll(cx) {
+                return Poll::Ready(Some(ended));
+            }
+            if is_closing || closing.as_mut().poll(cx).is_pending() {
+                break;
+            }
+            is_closing = true;
+            Pin::new(&mut connection).graceful_shutdown();
+        }
+        poll_due(timer.as_mut(), || activity.due(patience), cx).map(|()| None)
+    });
+    match ended.await {
+        Some(Ok(())) => return None,
+        Some(Err(error)) => tracing::debug!(target: "nanofaas", %error, "connection ended early"),
+        None if is_closing || activity.is_unread() => tracing::debug!(target: "nanofaas", "connection given up"),
+        None => match quiet(connection) {
+            Some(parts) => {
+                activity.received_nothing();
+                return Some((parts.io.into_inner(), parts.service));
+            }
+            None => tracing::debug!(target: "nanofaas", "connection given up: a head was not finished"),
+        },
+    }
+    None
 }
 
 /// What an idle connection consists of; `None` where hyper holds a part of a head. Only hyper can know: such a part may have
