@@ -43,7 +43,7 @@ impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
             let host = name.as_str();
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((host, 0)).await?.collect();
+            let found = look_up(host.to_owned()).await?;
             let allowed: Vec<_> = found.iter().copied().filter(|address| !is_refused(address.ip())).collect();
             if allowed.is_empty() {
                 let reason = if found.is_empty() { "has no address" } else { "resolves to a link-local address" };
@@ -52,4 +52,11 @@ impl Resolve for Resolver {
             Ok(Box::new(allowed.into_iter()) as Addrs)
         })
     }
+}
+
+/// In a task of its own: where the system has no thread to look a name up, tokio panics, and that has to be an attempt
+/// that failed and not a callback that is lost.
+async fn look_up(host: String) -> io::Result<Vec<SocketAddr>> {
+    let looking = tokio::spawn(async move { Ok(tokio::net::lookup_host((host, 0)).await?.collect()) });
+    looking.await.unwrap_or_else(|error| Err(io::Error::other(format!("the name was not looked up: {error}"))))
 }
