@@ -150,3 +150,52 @@ fn now() -> u64 {
 fn instant(nanoseconds: u64) -> Instant {
     process_began() + Duration::from_nanos(nanoseconds)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn activity() -> Activity {
+        Activity::new(Arc::default())
+    }
+
+    #[test]
+    fn of_a_request_and_the_end_of_its_connection_only_one_happens() {
+        let (busy, ended) = (activity(), activity());
+        let since = busy.idle_since().unwrap();
+        assert!(busy.begin());
+        assert!(!busy.end(since), "a request has begun");
+        let since = ended.idle_since().unwrap();
+        assert!(ended.end(since));
+        assert!(!ended.begin(), "it is to be closed");
+    }
+
+    #[test]
+    fn a_request_ends_when_its_answer_is_written() {
+        let activity = activity();
+        let before = activity.idle_since().unwrap();
+        assert!(activity.begin());
+        activity.flushed();
+        assert_eq!(activity.idle_since(), None, "that was an interim answer");
+        activity.answered();
+        assert_eq!(activity.idle_since(), None, "it may wait for its reader");
+        activity.flushed();
+        assert!(activity.idle_since().is_some_and(|since| since >= before));
+        assert!(!activity.end(before.wrapping_sub(1)), "it was used since");
+    }
+
+    #[test]
+    fn an_answer_that_is_not_read_has_longer_than_a_head_and_both_have_an_end() {
+        let (head, unread) = (Duration::from_secs(1), Duration::from_secs(100));
+        let patience = Patience { head, unread };
+        let activity = activity();
+        let late = Instant::now() + head * 2;
+        assert!(activity.due(patience).is_some_and(|due| due < late));
+        assert!(activity.begin());
+        assert_eq!(activity.due(patience), None, "a request has time-outs of its own");
+        activity.wrote(false);
+        assert!(activity.due(patience).is_some_and(|due| due > late));
+        activity.wrote(true);
+        assert_eq!(activity.due(patience), None);
+    }
+}

@@ -132,7 +132,7 @@ impl Trouble {
         // Not every time: it may go on for long.
         if self.told.is_none_or(|told| told.elapsed() > SILENCE) {
             self.told = Some(Instant::now());
-            tracing::error!(target: "nanofaas", %error, "no connection can be accepted: the one that is idle longest gives way");
+            tracing::error!(target: "nanofaas", %error, "no connection can be accepted");
         }
         std::mem::replace(&mut self.is_there, true)
     }
