@@ -142,7 +142,8 @@ pub(crate) async fn serve(
     let runtime = Arc::clone(service.runtime());
     let (stop, stopped) = oneshot::channel::<()>();
     let address = listener.local_addr().map_err(StartError::System)?;
-    let accepting = tokio::spawn(server::serve(listener, service.server.router(), config.body_read_timeout, async {
+    let limits = server::Limits::of(&config, runtime.has_child());
+    let accepting = tokio::spawn(server::serve(listener, service.server.router(), limits, async {
         // A dropped sender ends it as well.
         let _ = stopped.await;
     }));

@@ -14,6 +14,7 @@ mod configuration;
 mod connections;
 mod headers;
 mod health;
+mod idle_connections;
 mod limits;
 mod logs;
 mod metrics;

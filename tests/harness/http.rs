@@ -106,6 +106,25 @@ impl Connection {
         Some(Answer { status, headers, body: Vec::new() })
     }
 
+    /// Another way to the same connection.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no descriptor for it.
+    #[must_use]
+    pub fn sender(&self) -> TcpStream {
+        self.stream.get_ref().try_clone().expect("a descriptor")
+    }
+
+    /// Reads at most so many bytes of what has come; zero at the end.
+    ///
+    /// # Panics
+    ///
+    /// Where nothing comes within 30 s.
+    pub fn read_part(&mut self, most: usize) -> usize {
+        self.stream.read(&mut vec![0; most]).expect("a part of an answer")
+    }
+
     /// Says that nothing more will be sent, and still reads.
     ///
     /// # Panics

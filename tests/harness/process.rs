@@ -60,6 +60,20 @@ impl Function {
         Self::launch(command)
     }
 
+    /// The same behind these words of a command line, which execute what follows them.
+    ///
+    /// # Panics
+    ///
+    /// Where it does not become ready.
+    #[must_use]
+    pub fn through(before: &[&str], name: &str, extra: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(before[0]);
+        command.args(&before[1..]).arg(binary(name)).env_clear().env("PORT", "0").envs(extra.iter().copied());
+        let mut function = Self::launch(command);
+        function.wait_until_ready();
+        function
+    }
+
     /// Starts this command and follows its log on stderr.
     ///
     /// # Panics

@@ -89,7 +89,7 @@ impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
             let host = name.as_str();
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((host, 0)).await?.collect();
+            let found = look_up(host.to_owned()).await?;
             let allowed: Vec<_> = found.iter().copied().filter(|address| refused(address.ip()).is_none()).collect();
             if allowed.is_empty() {
                 let reason = match found.iter().find_map(|address| refused(address.ip())) {
@@ -101,6 +101,13 @@ impl Resolve for Resolver {
             Ok(Box::new(allowed.into_iter()) as Addrs)
         })
     }
+}
+
+/// In a task of its own: where the system has no thread to look a name up, tokio panics, and that has to be an attempt
+/// that failed and not a callback that is lost.
+async fn look_up(host: String) -> io::Result<Vec<SocketAddr>> {
+    let looking = tokio::spawn(async move { Ok(tokio::net::lookup_host((host, 0)).await?.collect()) });
+    looking.await.unwrap_or_else(|error| Err(io::Error::other(format!("the name was not looked up: {error}"))))
 }
 
 #[cfg(test)]

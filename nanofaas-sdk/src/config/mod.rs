@@ -45,6 +45,8 @@ pub struct Config {
     pub max_output_bytes: usize,
     /// `NANOFAAS_MAX_PENDING_CALLBACKS`: callbacks that are not delivered yet, before 429.
     pub max_pending_callbacks: usize,
+    /// `NANOFAAS_MAX_CONNECTIONS`: open connections, before those that are idle longest give way.
+    pub max_connections: usize,
     /// `NANOFAAS_BODY_READ_TIMEOUT`: time for the request's headers, and again for its body.
     pub body_read_timeout: Duration,
     /// `NANOFAAS_CALLBACK_ATTEMPT_TIMEOUT`: time for one attempt to deliver a callback.
@@ -152,6 +154,7 @@ impl Config {
             max_input_bytes: reader.number("NANOFAAS_MAX_INPUT_BYTES", 1..=1 << 30),
             max_output_bytes: reader.number("NANOFAAS_MAX_OUTPUT_BYTES", 1..=1 << 30),
             max_pending_callbacks: reader.number("NANOFAAS_MAX_PENDING_CALLBACKS", 1..=1_000_000),
+            max_connections: reader.number("NANOFAAS_MAX_CONNECTIONS", 1..=1_000_000),
             body_read_timeout: reader.milliseconds("NANOFAAS_BODY_READ_TIMEOUT", 1),
             callback_attempt_timeout: reader.milliseconds("NANOFAAS_CALLBACK_ATTEMPT_TIMEOUT", 1),
             callback_max_attempts: reader.number("NANOFAAS_CALLBACK_MAX_ATTEMPTS", 1..=1_000),

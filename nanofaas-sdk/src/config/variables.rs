@@ -43,6 +43,12 @@ pub const VARIABLES: &[Variable] = &[
     variable("NANOFAAS_MAX_INPUT_BYTES", "1048576", "bytes", "how large a request body may be, before 413"),
     variable("NANOFAAS_MAX_OUTPUT_BYTES", "1048576", "bytes", "how large an output may be as JSON"),
     variable("NANOFAAS_MAX_PENDING_CALLBACKS", "128", "callbacks", "how many may be undelivered at once, before 429"),
+    variable(
+        "NANOFAAS_MAX_CONNECTIONS",
+        "10000",
+        "connections",
+        "how many may be open, before those that are idle longest give way",
+    ),
     variable("NANOFAAS_BODY_READ_TIMEOUT", "5000", "ms", "time for a request's headers, and again for its body"),
     variable("NANOFAAS_CALLBACK_ATTEMPT_TIMEOUT", "10000", "ms", "time for one attempt to deliver a callback"),
     variable(

@@ -1,14 +1,18 @@
 //! The HTTP platform: turns requests into invocations and outcomes into answers. It holds no policy.
 
+mod activity;
 mod authentication;
 mod body;
 mod connection;
+mod connections;
+mod descriptors;
 pub(crate) mod head;
-mod header_clock;
 mod health;
 mod invoke;
 mod listener;
 pub(crate) mod respond;
+mod service;
+mod stream;
 
 use std::sync::Arc;
 
@@ -28,7 +32,7 @@ use crate::invocation::Caller;
 use crate::protocol::Failure;
 use crate::runtime::Runtime;
 
-pub(crate) use listener::{bind, serve};
+pub(crate) use listener::{Limits, bind, serve};
 
 /// A platform of an executor's own: it answers what is not `/invoke` or `/metrics`.
 pub(crate) trait Platform: Send + Sync {
