@@ -117,9 +117,9 @@ fn an_envelope_injects_no_header() {
 fn a_second_answer_on_a_connection_is_nobodys() {
     let watchdog = Watchdog::with_child("HTTP", &[]);
     let forged = raw("200 OK", "\"forged\"");
-    for (number, kept) in [true, false, true, true].into_iter().enumerate() {
+    for number in 0..4 {
         let both = [raw("200 OK", "\"own\""), forged.clone()].concat();
-        let answer = watchdog.invoke(&format!("e-{number}"), &json!({ "raw": both, "kept": kept }));
+        let answer = watchdog.invoke(&format!("e-{number}"), &json!({ "raw": both, "kept": true }));
         assert!(answer.text() == "\"own\"" || answer.status == 500, "{answer:?}");
         for next in 0..3 {
             let input = json!({ "number": number, "next": next });
@@ -132,7 +132,8 @@ fn a_second_answer_on_a_connection_is_nobodys() {
 #[test]
 fn what_comes_before_an_answer_is_none() {
     let watchdog = Watchdog::with_child("HTTP", &[("NANOFAAS_MAX_INPUT_BYTES", "8000000")]);
-    let answer = raw("200 OK", "1");
+    // Without that it would close a connection that the next call may be on already.
+    let answer = raw("200 OK\r\nconnection: close", "1");
     for early in
         ["100 Continue", "102 Processing", "103 Early Hints\r\nlocation: /x\r\nx-nanofaas-function-status: true"]
     {
