@@ -1,6 +1,6 @@
 //! Children that claim what is not theirs to say: another status, our own headers, the answer to another call.
 
-use harness::{Answer, ControlPlane, Watchdog};
+use harness::{Answer, ControlPlane, Watchdog, eventually};
 use serde_json::{Value, json};
 
 /// Headers that only the watchdog itself, or the connection, may have.
@@ -117,9 +117,9 @@ fn an_envelope_injects_no_header() {
 fn a_second_answer_on_a_connection_is_nobodys() {
     let watchdog = Watchdog::with_child("HTTP", &[]);
     let forged = raw("200 OK", "\"forged\"");
-    for (number, kept) in [true, false, true, true].into_iter().enumerate() {
+    for number in 0..4 {
         let both = [raw("200 OK", "\"own\""), forged.clone()].concat();
-        let answer = watchdog.invoke(&format!("e-{number}"), &json!({ "raw": both, "kept": kept }));
+        let answer = watchdog.invoke(&format!("e-{number}"), &json!({ "raw": both, "kept": true }));
         assert!(answer.text() == "\"own\"" || answer.status == 500, "{answer:?}");
         for next in 0..3 {
             let input = json!({ "number": number, "next": next });
@@ -132,7 +132,8 @@ fn a_second_answer_on_a_connection_is_nobodys() {
 #[test]
 fn what_comes_before_an_answer_is_none() {
     let watchdog = Watchdog::with_child("HTTP", &[("NANOFAAS_MAX_INPUT_BYTES", "8000000")]);
-    let answer = raw("200 OK", "1");
+    // Without that it would close a connection that the next call may be on already.
+    let answer = raw("200 OK\r\nconnection: close", "1");
     for early in
         ["100 Continue", "102 Processing", "103 Early Hints\r\nlocation: /x\r\nx-nanofaas-function-status: true"]
     {
@@ -158,6 +159,21 @@ fn what_comes_before_an_answer_is_none() {
         assert_eq!(watchdog.invoke("e-3", &json!(3)).json(), json!({ "echo": 3 }), "{start:?}");
     }
     assert!(watchdog.metric("child_restarts_total", &[]) < 0.5, "a child that lives was replaced");
+}
+
+#[test]
+fn an_answer_that_never_begins_is_a_time_out() {
+    let watchdog = Watchdog::with_child("HTTP", &[("TIMEOUT_MS", "1000")]);
+    for repeated in ["HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\n"] {
+        let answer = watchdog.invoke("e-1", &json!({ "repeat": repeated }));
+        assert_eq!(answer.failure(), (504, "TIMEOUT".to_owned()), "{repeated:?}");
+        eventually("the next call", || (watchdog.invoke("e-2", &json!(2)).status == 200).then_some(()));
+    }
+    for repeated in ["HTTP/1.1 200 OK\r\n", "x"] {
+        let answer = watchdog.invoke("e-1", &json!({ "repeat": repeated }));
+        assert_eq!(answer.failure(), (500, "FUNCTION_ERROR".to_owned()), "{repeated:?}");
+    }
+    assert_eq!(watchdog.get("/health").status, 200);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What hostile clients, control planes and children send: requests that say two things, names that lead
 //! elsewhere, answers that nobody gave. None of it gets further than where it came from.
 
+mod callback_answers;
 mod callback_hosts;
 mod child_answers;
 mod framing;

@@ -39,31 +39,34 @@ fn refused_v4(v4: Ipv4Addr) -> Option<&'static str> {
 
 /// Every IPv4 address that an IPv6 address may lead to: one form does not exclude another.
 fn embedded_v4(v6: Ipv6Addr) -> impl Iterator<Item = Ipv4Addr> {
-    let [a, b, c, d, e, f, g, h] = v6.segments();
-    let is_local_nat64 = [a, b, c] == [0x64, 0xff9b, 1];
+    let parts = v6.segments();
+    let last = (parts[6], parts[7]);
+    let is_local_nat64 = matches!(parts, [0x64, 0xff9b, 1, ..]);
+    // Two bytes, the second half of one part and the first half of the next.
+    let across = |part: usize| parts[part] << 8 | parts[part + 1] >> 8;
     let forms = [
         // Mapped (`::ffff:0:0/96`) and compatible (`::/96`): RFC 4291 section 2.5.5.
-        (matches!([a, b, c, d, e, f], [0, 0, 0, 0, 0, 0 | 0xffff]), (g, h)),
+        (matches!(parts, [0, 0, 0, 0, 0, 0 | 0xffff, ..]), last),
         // Translated (`::ffff:0:0:0/96`): RFC 2765 section 2.1.
-        ([a, b, c, d, e, f] == [0, 0, 0, 0, 0xffff, 0], (g, h)),
+        (matches!(parts, [0, 0, 0, 0, 0xffff, 0, ..]), last),
         // ISATAP (`..:5efe:a.b.c.d`): RFC 5214 section 6.1.
-        (matches!([e, f], [0 | 0x200, 0x5efe]), (g, h)),
+        (matches!(parts, [_, _, _, _, 0 | 0x200, 0x5efe, ..]), last),
         // 6to4 (`2002::/16`): RFC 3056 section 2.
-        (a == 0x2002, (b, c)),
+        (parts[0] == 0x2002, (parts[1], parts[2])),
         // Teredo (`2001::/32`), which keeps it inverted: RFC 4380 section 4.
-        ([a, b] == [0x2001, 0], (!g, !h)),
+        (matches!(parts, [0x2001, 0, ..]), (!parts[6], !parts[7])),
         // NAT64 (`64:ff9b::/96`): RFC 6052 section 2.1.
-        ([a, b, c, d, e, f] == [0x64, 0xff9b, 0, 0, 0, 0], (g, h)),
+        (matches!(parts, [0x64, 0xff9b, 0, 0, 0, 0, ..]), last),
         // Local NAT64 (`64:ff9b:1::/48`, RFC 8215), whose prefix has any of the lengths of RFC 6052 section 2.2.
-        (is_local_nat64, (g, h)),
-        (is_local_nat64, (e << 8 | f >> 8, f << 8 | g >> 8)),
-        (is_local_nat64, (d << 8 | e & 0xff, f)),
-        (is_local_nat64, (d, e << 8 | f >> 8)),
+        (is_local_nat64, last),
+        (is_local_nat64, (across(4), across(5))),
+        (is_local_nat64, (parts[3] << 8 | parts[4] & 0xff, parts[5])),
+        (is_local_nat64, (parts[3], across(4))),
     ];
-    forms.into_iter().filter(|(is_it, _)| *is_it).map(|(_, (high, low))| {
-        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        Ipv4Addr::new(a, b, c, d)
-    })
+    forms
+        .into_iter()
+        .filter(|(is_it, _)| *is_it)
+        .map(|(_, (high, low))| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)))
 }
 
 #[cfg(test)]

@@ -18,6 +18,9 @@ use crate::collect::Collected;
 /// call must not meet that moment; a new connection on one machine costs next to nothing.
 const IDLE: Duration = Duration::from_secs(1);
 
+/// How much is read before others have their turn: interim answers (RFC 9110 section 15.2) may go on for ever.
+const AT_ONCE: usize = 64 * 1024;
+
 /// How long the body of an answer that nobody reads may take.
 const ASIDE: Duration = Duration::from_secs(1);
 
@@ -30,7 +33,7 @@ impl Client {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let mut builder = legacy::Client::builder(TokioExecutor::new());
-        builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE);
+        builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).http1_max_buf_size(AT_ONCE);
         Self(builder.build(connector))
     }
 

@@ -22,7 +22,7 @@ use crate::{http, report, wait_at};
 ///
 /// - `print`: a text, `bytes`: a list of numbers, `blob_bytes`: `{"blob":"xxx…"}`
 /// - `answer`: `{"status", "headers", "body"}`, `raw`: all bytes of an HTTP answer, whose connection is
-///   kept with `kept`
+///   kept with `kept`; `repeat`: the same without an end
 /// - `endless`: a string of JSON that never ends
 /// - `report`: what this process sees of itself
 pub(crate) fn act(payload: &[u8], headers: &[(String, String)]) -> Answer {
@@ -40,6 +40,9 @@ pub(crate) fn act(payload: &[u8], headers: &[(String, String)]) -> Answer {
     }
     if let Some(raw) = input["raw"].as_str() {
         return Answer::raw(raw, input["kept"] == true);
+    }
+    if let Some(bytes) = input["repeat"].as_str() {
+        return Answer::repeated(bytes);
     }
     if input["endless"] == true {
         return Answer::endless();

@@ -17,6 +17,8 @@ enum Body {
         bytes: Vec<u8>,
         kept: bool,
     },
+    /// The same bytes over and over.
+    Repeated(Vec<u8>),
     Endless,
 }
 
@@ -31,6 +33,10 @@ impl Answer {
 
     pub(crate) fn raw(bytes: &str, kept: bool) -> Self {
         Self::of(Body::Raw { bytes: bytes.into(), kept })
+    }
+
+    pub(crate) fn repeated(bytes: &str) -> Self {
+        Self::of(Body::Repeated(bytes.repeat(1000).into()))
     }
 
     pub(crate) fn endless() -> Self {
@@ -61,6 +67,9 @@ impl Answer {
     pub(crate) fn write_body(&self, out: &mut impl Write) -> Result<()> {
         match &self.body {
             Body::Whole(bytes) | Body::Raw { bytes, .. } => out.write_all(bytes),
+            Body::Repeated(bytes) => loop {
+                out.write_all(bytes)?;
+            },
             Body::Endless => {
                 out.write_all(b"\"")?;
                 let part = vec![b'x'; 65_536];
@@ -75,7 +84,7 @@ impl Answer {
     pub(crate) fn write_line(&self, end: &[u8], out: &mut impl Write) -> Result<()> {
         match &self.body {
             Body::Whole(bytes) | Body::Raw { bytes, .. } => out.write_all(&[bytes, end].concat()),
-            Body::Endless => self.write_body(out),
+            Body::Repeated(_) | Body::Endless => self.write_body(out),
         }
     }
 
@@ -92,6 +101,7 @@ impl Answer {
                 Ok(true)
             }
             Body::Raw { bytes, kept } => out.write_all(bytes).map(|()| *kept),
+            Body::Repeated(_) => self.write_body(out).map(|()| false),
             Body::Endless => {
                 out.write_all(format!("{head}transfer-encoding: chunked\r\n\r\n").as_bytes())?;
                 let chunk = format!("10000\r\n{}\r\n", "\"".repeat(65_536));
