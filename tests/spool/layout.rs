@@ -49,7 +49,7 @@ fn an_entry_is_a_head_and_the_body_as_it_is_posted() {
         plane.set(Mood::Hold);
         let subject = Subject::start(kind, &plane, &spool, &[]);
         subject.call("e-1");
-        let held = plane.arrived("e-1", 1).remove(0);
+        let posted = plane.arrived("e-1", 1).remove(0);
         let [entry] = &spool.entries()[..] else { panic!("{kind} {:?}", spool.entries()) };
         let head = entry.head();
         let mut keys: Vec<_> = head.as_object().expect("an object").keys().map(String::as_str).collect();
@@ -57,8 +57,8 @@ fn an_entry_is_a_head_and_the_body_as_it_is_posted() {
         assert_eq!(keys, ["body_bytes", "created", "execution_id", "headers", "url", "version"], "{kind}");
         assert_eq!((&head["version"], &head["execution_id"]), (&json!(1), &json!("e-1")), "{kind}");
         assert_eq!(head["url"], format!("{}/e-1:complete", plane.callback_url()), "{kind}");
-        assert_eq!(head["body_bytes"], held.body.len(), "{kind}");
-        assert!(entry.bytes.ends_with(&[b"\n", &held.body[..], b"\n"].concat()), "{kind}");
+        assert_eq!(head["body_bytes"], posted.body.len(), "{kind}");
+        assert!(entry.bytes.ends_with(&[b"\n", &posted.body[..], b"\n"].concat()), "{kind}");
         assert_eq!(entry.body(), subject.expected("e-1"), "{kind}");
         assert_eq!(entry.lines(), 2, "{kind}");
     }
