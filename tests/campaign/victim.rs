@@ -80,10 +80,11 @@ impl Victim {
 
     /// Ends it with this signal; how it ended.
     fn end(&self, signal: &str) -> Option<i32> {
+        // Who calls from now on waits for the next one.
+        *self.address.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take().expect("a process");
         running.function().signal(signal);
         let status = running.function().wait();
-        *self.address.lock().unwrap_or_else(PoisonError::into_inner) = None;
         if signal == "TERM" {
             assert_eq!(status.code(), Some(0), "{:#?}", running.function().log());
         }

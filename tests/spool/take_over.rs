@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use harness::{FlakyPlane, Function, Mood, Process, Spool, eventually};
 
+use serde_json::Value;
+
 use crate::subject::{SUBJECTS, Subject};
 use crate::{invoke_all, kill, probe};
 
@@ -24,8 +26,12 @@ fn not_once(plane: &FlakyPlane, expected: &[String]) -> BTreeMap<String, usize> 
     counts.into_iter().filter(|(_, count)| *count != 1).collect()
 }
 
+pub(crate) fn is_taking_over(line: &Value) -> bool {
+    line["message"].as_str().is_some_and(|message| message.starts_with("callbacks were taken over"))
+}
+
 fn taken_over(function: &Function) -> u64 {
-    let line = function.wait_for_log("a take-over", |line| line["message"] == "callbacks were taken over");
+    let line = function.wait_for_log("a take-over", is_taking_over);
     assert_eq!(line["level"], "INFO", "{line}");
     line["count"].as_u64().expect("a count")
 }

@@ -77,7 +77,7 @@ fn a_lane_that_was_made_again_is_not_taken_over_from_the_living() {
         crate::kill(&mut gone);
         eventually("a look", || (spool.lanes().len() <= 2).then_some(()));
     }
-    let taken = second.log_lines(|line| line["message"] == "callbacks were taken over");
+    let taken = second.log_lines(crate::take_over::is_taking_over);
     assert!(taken.is_empty(), "{taken:?}");
     plane.set(Mood::Well);
     spool.wait_until_empty();
