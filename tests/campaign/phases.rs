@@ -39,7 +39,12 @@ enum Event {
 
 /// As long as there are this many calls to make.
 pub(crate) fn all(calls: usize, can_fill: bool) -> Vec<Phase> {
-    let phase = |name, plane, event, share, events| Phase { name, calls: calls * share / 100, plane, event, events };
+    let phase = |name, plane, event, share, events: usize| {
+        let calls = calls * share / 100;
+        // In a long campaign as often as in a short one.
+        let events = if event == Event::FullDisk { events } else { events.max(calls / 80) };
+        Phase { name, calls, plane, event, events }
+    };
     let mut all = vec![
         phase("well", Plane::Is(Mood::Well), Event::Kill, 12, 2),
         phase("refuses", Plane::Refuses, Event::Kill, 10, 2),

@@ -2,7 +2,7 @@
 //! service.
 
 use harness::{FlakyPlane, Function, Mood, SmallDisk, eventually};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const DIR: &str = "NANOFAAS_CALLBACK_SPOOL_DIR";
 
@@ -157,7 +157,7 @@ fn a_disk_that_becomes_read_only_refuses_and_recovers() {
     let Some(disk) = SmallDisk::mount("size=8m") else { return };
     let plane = FlakyPlane::start();
     plane.set(Mood::Status(503));
-    let probe = probe(&disk, &plane);
+    let mut probe = probe(&disk, &plane);
     let spool = disk.spool("spool");
     assert_eq!(status(&probe, "before"), 200);
     disk.cover("spool");
@@ -165,11 +165,17 @@ fn a_disk_that_becomes_read_only_refuses_and_recovers() {
     assert!(message.contains("read-only"), "{message}");
     plane.set(Mood::Well);
     assert!(plane.accepted("before").is_accepted());
+    // What is delivered and cannot be removed may come once more, from the next process.
+    let stuck = |line: &Value| line["execution_id"] == "before" && line.to_string().contains("cannot be removed");
+    let _ = probe.wait_for_log("an entry that stays", stuck);
     disk.uncover("spool");
     assert_eq!(status(&probe, "after"), 200);
     assert!(plane.accepted("after").is_accepted());
+    probe.stop();
+    let _next = crate::full_disk::probe(&disk, &plane);
     spool.wait_until_empty();
     assert!(plane.of("refused").is_empty());
+    assert!(plane.of("before").iter().all(|delivery| delivery.repeats(&plane.of("before")[0])));
 }
 
 /// As many as there is room for are admitted, the others refused; all that were answered arrive.

@@ -28,7 +28,7 @@ fn a_dead_host_does_not_hold_up_another() {
         for number in 0..10 {
             assert!(good.accepted(&format!("good-{number}")).is_accepted(), "{mood:?}");
         }
-        assert_eq!(spool.entries().len(), 30, "{mood:?}");
+        harness::eventually("the dead ones alone", || (spool.entries().len() == 30).then_some(()));
     }
 }
 

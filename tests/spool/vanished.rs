@@ -1,9 +1,9 @@
 //! What happens to those who look into the spool, or take it away.
 
-use harness::{FlakyPlane, Mood, Spool, eventually};
+use harness::{Answer, FlakyPlane, Function, Gate, Mood, Spool, eventually};
 use serde_json::json;
 
-use crate::{invoke_all, probe};
+use crate::{invoke_all, probe, started};
 
 const UNAVAILABLE: (u16, &str) = (503, "RUNTIME_SPOOL_UNAVAILABLE");
 
@@ -82,6 +82,40 @@ fn a_lane_that_was_made_again_is_not_taken_over_from_the_living() {
     plane.set(Mood::Well);
     spool.wait_until_empty();
     drop((first, second));
+}
+
+/// A function that runs while its spool is taken away; the answer, once the function has ended.
+fn without_spool(plane: &FlakyPlane, spool: &Spool, extra: &[(&str, &str)]) -> (Function, Answer) {
+    let gate = Gate::new();
+    let specimen = started("specimen", plane, spool, &[&[("FUNCTION_HANDLER", "gate")], extra].concat());
+    let mut caller = specimen.connect();
+    caller.begin(&[("X-Execution-Id", "e-1")], &gate.body());
+    gate.wait_until_entered();
+    std::fs::remove_dir_all(spool.directory()).expect("a directory");
+    gate.open("");
+    let answer = caller.answer().expect("an answer");
+    (specimen, answer)
+}
+
+#[test]
+fn a_callback_that_cannot_be_written_any_more_is_posted_before_the_answer() {
+    let (plane, spool) = (FlakyPlane::start(), Spool::new());
+    let (specimen, answer) = without_spool(&plane, &spool, &[]);
+    assert_eq!((answer.status, answer.json()), (200, json!("through")));
+    let [delivery] = &plane.of("e-1")[..] else { panic!("{:?}", plane.deliveries()) };
+    assert!(delivery.is_accepted() && delivery.json()["output"] == "through", "{delivery:?}");
+    assert!(specimen.metric("callback_drops_total", &[]) < 0.5);
+}
+
+#[test]
+fn an_outcome_that_can_be_neither_written_nor_posted_is_not_answered_as_a_success() {
+    let (plane, spool) = (FlakyPlane::start(), Spool::new());
+    plane.set(Mood::Status(503));
+    let (specimen, answer) = without_spool(&plane, &spool, &[("NANOFAAS_CALLBACK_MAX_ATTEMPTS", "2")]);
+    assert_eq!(answer.refusal(), (UNAVAILABLE.0, UNAVAILABLE.1.to_owned()));
+    assert_eq!(plane.of("e-1").len(), 2);
+    specimen.wait_for_metric("callback_drops_total", &[], 1);
+    let _ = specimen.wait_for_log("the loss", |line| line["level"] == "ERROR" && line["execution_id"] == "e-1");
 }
 
 #[test]
