@@ -53,14 +53,14 @@ pub(crate) const FUNCTION_HEADERS: [&str; 8] = [
     "vary",
 ];
 
+/// The headers of [`passed_on`].
+pub(crate) static PASSED_ON: [&HeaderName; 3] = [&TRACE_ID, &TRACEPARENT, &DISPATCH_ATTEMPT];
+
 /// What goes on with an invocation, to its child and to its callback: trace and attempt.
 pub(crate) fn passed_on(details: &Details) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(8);
-    for (name, value) in [
-        (&TRACE_ID, &details.trace_id),
-        (&TRACEPARENT, &details.traceparent),
-        (&DISPATCH_ATTEMPT, &details.dispatch_attempt),
-    ] {
+    let values = [&details.trace_id, &details.traceparent, &details.dispatch_attempt];
+    for (name, value) in PASSED_ON.into_iter().zip(values) {
         // A value that came in a header can leave in one.
         if let Some(value) = value.as_deref().and_then(|value| HeaderValue::from_bytes(value.as_bytes()).ok()) {
             headers.insert(name, value);

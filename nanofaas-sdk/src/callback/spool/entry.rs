@@ -12,11 +12,13 @@ use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value, json};
 
 use crate::callback::delivery::Delivery;
 use crate::callback::policy::Policy;
+use crate::protocol::PASSED_ON;
 
 /// What a file of ours ends in.
 const SUFFIX: &str = ".callback";
@@ -154,8 +156,9 @@ impl Head {
     }
 }
 
+/// A header that callbacks have.
 fn header((name, value): (&String, &Value)) -> Option<(HeaderName, HeaderValue)> {
-    let name = HeaderName::try_from(name).ok()?;
+    let name = HeaderName::try_from(name).ok().filter(|name| name == CONTENT_TYPE || PASSED_ON.contains(&name))?;
     Some((name, HeaderValue::from_bytes(value.as_str()?.as_bytes()).ok()?))
 }
 

@@ -16,6 +16,8 @@ use rustix::fs::{FlockOperation, flock};
 pub(super) struct Lane {
     pub(super) id: u64,
     pub(super) directory: PathBuf,
+    /// Open, so that it can be synced when there are no more descriptors.
+    open: File,
     /// Locked as long as it is open.
     _lock: File,
 }
@@ -28,7 +30,7 @@ impl Lane {
     pub(super) fn create(spool: &Path) -> io::Result<Self> {
         loop {
             let id = RandomState::new().hash_one(std::process::id());
-            let directory = spool.join(format!("{PREFIX}{id:016x}"));
+            let directory = spool.join(name(id));
             DirBuilder::new().mode(0o700).create(&directory)?;
             // Another process may have taken it for one that is left behind.
             if let Some(lane) = Self::lock(id, directory)? {
@@ -57,7 +59,16 @@ impl Lane {
         // The file may have been removed between the two: then it is nobody's lock any more.
         let there =
             std::fs::metadata(&path).is_ok_and(|there| lock.metadata().is_ok_and(|own| own.ino() == there.ino()));
-        Ok(there.then_some(Self { id, directory, _lock: lock }))
+        if !there {
+            return Ok(None);
+        }
+        let open = File::open(&directory)?;
+        Ok(Some(Self { id, directory, open, _lock: lock }))
+    }
+
+    /// Makes what was created and renamed in it durable.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.open.sync_all()
     }
 
     /// Whether a living process looks after this lane.
@@ -79,14 +90,19 @@ impl Lane {
     }
 }
 
+fn name(id: u64) -> String {
+    format!("{PREFIX}{id:016x}")
+}
+
 /// All lanes of a spool, with their ids.
 pub(super) fn all(spool: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     let mut lanes = Vec::new();
     for file in std::fs::read_dir(spool)? {
         let file = file?;
-        let name = file.file_name();
-        let id = name.to_str().and_then(|name| name.strip_prefix(PREFIX)).filter(|id| id.len() == 16);
-        if let Some(id) = id.and_then(|id| u64::from_str_radix(id, 16).ok()) {
+        let found = file.file_name();
+        let id = found.to_str().and_then(|found| u64::from_str_radix(found.strip_prefix(PREFIX)?, 16).ok());
+        // There is one spelling only.
+        if let Some(id) = id.filter(|id| found == *name(*id)) {
             lanes.push((id, file.path()));
         }
     }

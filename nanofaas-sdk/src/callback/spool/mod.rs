@@ -41,6 +41,8 @@ pub(crate) struct Spool {
     queue: Mutex<Queue>,
     /// The queue is not what it was.
     changed: Notify,
+    /// Delivered, but not removed.
+    leftovers: Mutex<Vec<EntryName>>,
     /// Rooms that are taken and entries that are not delivered.
     unsettled: watch::Sender<usize>,
     time_to_live: Duration,
@@ -61,6 +63,7 @@ impl Spool {
             post,
             queue: Mutex::new(Queue::new(config.max_pending_callbacks)),
             changed: Notify::new(),
+            leftovers: Mutex::default(),
             unsettled: watch::Sender::new(0),
             time_to_live: config.callback_spool_ttl,
             max_output,
@@ -108,6 +111,10 @@ impl Spool {
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn leftovers(&self) -> MutexGuard<'_, Vec<EntryName>> {
+        self.leftovers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn unsettled(self: &Arc<Self>) -> Unsettled {
@@ -172,6 +179,7 @@ impl Held {
             execution_id: delivery.execution_id.as_str().into(),
             origin: origin(&delivery.url),
             attempts: 0,
+            refusals: 0,
             expires: Instant::now() + spool.time_to_live,
             delivery: Some(delivery),
         };

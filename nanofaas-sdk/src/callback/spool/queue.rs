@@ -1,8 +1,9 @@
 //! Which callback is tried next: the oldest one that may be, with regard to hosts that are away.
 //!
-//! Each callback has pauses of its own, so that one that is always refused holds up nobody. Each
-//! origin (scheme, host and port) has a gate: after some failures in a row one callback at a
-//! time tries whether it is back, so that ten thousand do not knock at a closed door.
+//! Each callback has pauses of its own, and stands behind those that were refused less often, so that
+//! one that is always refused holds up nobody. Each origin (scheme, host and port) has a gate: after
+//! some failures in a row one callback at a time tries whether it is back, so that ten thousand do not
+//! knock at a closed door.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -23,6 +24,8 @@ pub(super) struct Waiting {
     pub(super) execution_id: Arc<str>,
     pub(super) origin: Arc<str>,
     pub(super) attempts: u32,
+    /// Attempts in which somebody was there, and did not take it.
+    pub(super) refusals: u32,
     /// When it becomes a dead letter.
     pub(super) expires: Instant,
     /// What is posted, while there is memory for it; else it is read.
@@ -53,9 +56,18 @@ impl<K: Ord, T> PartialEq for By<K, T> {
 
 impl<K: Ord, T> Eq for By<K, T> {}
 
+/// The order of callbacks to one origin: refusals, then age.
+type Place = (u32, EntryName);
+
+impl Waiting {
+    fn place(&self) -> Place {
+        (self.refusals, self.name)
+    }
+}
+
 #[derive(Debug, Default)]
 struct Origin {
-    ready: BinaryHeap<By<EntryName, Waiting>>,
+    ready: BinaryHeap<By<Place, Waiting>>,
     /// All of its callbacks, wherever they stand.
     total: usize,
     on_the_way: usize,
@@ -63,8 +75,10 @@ struct Origin {
     failures: u32,
     /// An origin that is away is not asked before.
     closed_until: Option<Instant>,
+    /// Somebody was there the last time.
+    answers: bool,
     /// Its valid row in [`Queue::heads`].
-    head: Option<EntryName>,
+    head: Option<Place>,
 }
 
 /// What is to be done now.
@@ -79,9 +93,9 @@ pub(super) enum Next {
 #[derive(Debug)]
 pub(super) struct Queue {
     origins: HashMap<Arc<str>, Origin>,
-    /// The oldest callback of each origin that may be tried now; rows that an origin no longer points to do
+    /// The first callback of each origin that may be tried now; rows that an origin no longer points to do
     /// not count.
-    heads: BinaryHeap<By<EntryName, Arc<str>>>,
+    heads: BinaryHeap<By<Place, Arc<str>>>,
     /// In a pause of their own.
     later: BinaryHeap<By<Instant, Waiting>>,
     /// When origins that are away may be asked.
@@ -130,9 +144,9 @@ impl Queue {
             }
         }
         while self.on_the_way < self.places
-            && let Some(By(Reverse(name), origin)) = self.heads.pop()
+            && let Some(By(Reverse(place), origin)) = self.heads.pop()
         {
-            let Some(of_origin) = self.origins.get_mut(&origin).filter(|it| it.head == Some(name)) else { continue };
+            let Some(of_origin) = self.origins.get_mut(&origin).filter(|it| it.head == Some(place)) else { continue };
             of_origin.head = None;
             if let Some(By(_, waiting)) = of_origin.ready.pop() {
                 of_origin.on_the_way += 1;
@@ -161,13 +175,15 @@ impl Queue {
 
     /// One that was sent is tried again: after a pause of its own, or, where nobody was there, as
     /// soon as its origin is asked again.
-    pub(super) fn failed(&mut self, waiting: Waiting, now: Instant, own_pause: Option<Duration>) {
+    pub(super) fn failed(&mut self, mut waiting: Waiting, now: Instant, own_pause: Option<Duration>) {
         let origin = Arc::clone(&waiting.origin);
         self.back(&origin);
         let Some(of_origin) = self.origins.get_mut(&origin) else { return };
         let least = if own_pause.is_none() { AWAY } else { 1 };
-        // Those that were on their way together count once.
-        if of_origin.closed_until.is_none() {
+        of_origin.answers = own_pause.is_some();
+        // Those that were on their way together count once, and one that is refused again says nothing new of its origin.
+        let is_news = of_origin.failures >= AWAY || least == AWAY || waiting.refusals == 0;
+        if of_origin.closed_until.is_none() && is_news {
             of_origin.failures = of_origin.failures.saturating_add(1).max(least);
             if of_origin.failures >= AWAY {
                 let opens = now + pause(of_origin.failures - AWAY + 1, None);
@@ -178,6 +194,7 @@ impl Queue {
         match own_pause {
             None => self.make_ready(waiting),
             Some(pause) => {
+                waiting.refusals = waiting.refusals.saturating_add(1);
                 self.later.push(By(Reverse(now + pause), waiting));
                 self.place(&origin);
             }
@@ -217,7 +234,7 @@ impl Queue {
     fn make_ready(&mut self, waiting: Waiting) {
         let origin = Arc::clone(&waiting.origin);
         if let Some(of_origin) = self.origins.get_mut(&origin) {
-            of_origin.ready.push(By(Reverse(waiting.name), waiting));
+            of_origin.ready.push(By(Reverse(waiting.place()), waiting));
         }
         self.place(&origin);
     }
@@ -233,9 +250,12 @@ impl Queue {
             // One that hangs leaves places to others.
             of_origin.on_the_way < (self.places - self.places / 8).max(1)
         } else {
-            of_origin.on_the_way == 0 && of_origin.closed_until.is_none()
+            // Where somebody is there, what was never refused need not wait.
+            let is_first = |By(_, first): &By<Place, Waiting>| of_origin.answers && first.refusals == 0;
+            of_origin.on_the_way == 0
+                && (of_origin.closed_until.is_none() || of_origin.ready.peek().is_some_and(is_first))
         };
-        let head = of_origin.ready.peek().map(|By(Reverse(name), _)| *name).filter(|_| is_open);
+        let head = of_origin.ready.peek().map(|By(Reverse(place), _)| *place).filter(|_| is_open);
         if of_origin.head != head {
             of_origin.head = head;
             self.heads.extend(head.map(|head| By(Reverse(head), Arc::clone(origin))));
@@ -255,7 +275,15 @@ mod tests {
 
     fn waiting(created: u64, origin: &str) -> Waiting {
         let (name, expires) = (name(created), Instant::now() + LONG);
-        Waiting { name, execution_id: "e".into(), origin: origin.into(), attempts: 0, expires, delivery: None }
+        Waiting {
+            name,
+            execution_id: "e".into(),
+            origin: origin.into(),
+            attempts: 0,
+            refusals: 0,
+            expires,
+            delivery: None,
+        }
     }
 
     fn sent(queue: &mut Queue, now: Instant) -> Option<(u64, Waiting)> {
@@ -306,6 +334,22 @@ mod tests {
         queue.ended(&"cp".into(), true);
         assert!(sent(&mut queue, now).is_none());
         assert_eq!(sent(&mut queue, now + LONG).unwrap().0, 1);
+    }
+
+    #[test]
+    fn many_that_are_always_refused_hold_up_nobody() {
+        let (mut queue, mut now) = (Queue::new(1), Instant::now());
+        for created in 0..9 {
+            queue.push(waiting(created, "cp"));
+        }
+        for _ in 0..30 {
+            while let Some((_, poison)) = sent(&mut queue, now) {
+                queue.failed(poison, now, Some(Duration::from_secs(1)));
+            }
+            now += Duration::from_secs(60);
+        }
+        queue.push(waiting(99, "cp"));
+        assert_eq!(sent(&mut queue, now).unwrap().0, 99);
     }
 
     #[test]

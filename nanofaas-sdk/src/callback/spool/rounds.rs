@@ -56,6 +56,7 @@ impl Spool {
                 _ = round.tick() => {
                     self.take_over(&mut |_, _| ()).await;
                     self.bury_expired().await;
+                    self.remove_leftovers().await;
                 }
             }
         }
@@ -85,6 +86,7 @@ impl Spool {
                         execution_id: head.execution_id.into(),
                         origin: origin(&url),
                         attempts: 0,
+                        refusals: 0,
                         expires: Instant::now() + self.time_to_live.saturating_sub(name.age()),
                         delivery: None,
                     });
@@ -94,6 +96,16 @@ impl Spool {
         }
         if count > 0 {
             tracing::info!(target: "nanofaas", count, "callbacks were taken over from a process that has ended");
+        }
+    }
+
+    /// Tries again to remove what was delivered.
+    async fn remove_leftovers(&self) {
+        let leftovers = std::mem::take(&mut *self.leftovers());
+        for name in leftovers {
+            if self.disk.remove(name).await.is_err_and(|error| error.kind() != io::ErrorKind::NotFound) {
+                self.leftovers().push(name);
+            }
         }
     }
 
@@ -151,7 +163,8 @@ impl Spool {
                     && error.kind() != io::ErrorKind::NotFound
                 {
                     let execution_id = &*waiting.execution_id;
-                    tracing::warn!(target: "nanofaas", execution_id, %error, "a delivered callback cannot be removed from the spool: the next process delivers it again");
+                    tracing::warn!(target: "nanofaas", execution_id, %error, "a delivered callback cannot be removed from the spool now: the next process may deliver it again");
+                    self.leftovers().push(waiting.name);
                 }
                 self.post.delivered(&delivery, waiting.attempts);
                 self.end(&waiting, true);
@@ -192,16 +205,16 @@ impl Spool {
     async fn bury(&self, waiting: &Waiting, reason: String) {
         let (name, execution_id, attempts) = (waiting.name, &*waiting.execution_id, waiting.attempts);
         tracing::error!(target: "nanofaas", execution_id, attempts, reason, file = %name, "callback is kept as a dead letter");
+        self.bury_file(name, Some(Verdict::new(reason, attempts))).await;
         self.post.metrics.dead_letter();
         self.post.tell(execution_id, None, false);
-        self.bury_file(name, Some(Verdict::new(reason, attempts))).await;
     }
 
     /// A file that is called like an entry and is none.
     async fn bury_unreadable(&self, name: EntryName, reason: &str) {
         tracing::error!(target: "nanofaas", reason, file = %name, "a file of the spool cannot be read and is kept as a dead letter");
-        self.post.metrics.dead_letter();
         self.bury_file(name, None).await;
+        self.post.metrics.dead_letter();
     }
 
     async fn bury_file(&self, name: EntryName, verdict: Option<Verdict>) {

@@ -76,7 +76,7 @@ impl Store {
         let mut part = self.reserve(room)?;
         part.file.write_all(b"\n")?;
         part.file.sync_data()?;
-        sync_directory(&part.lane.directory)
+        part.lane.sync()
     }
 
     fn lane(&self) -> Arc<Lane> {
@@ -101,7 +101,7 @@ impl Store {
 
     fn reserve_in(&self, lane: Arc<Lane>, bytes: u64) -> io::Result<Part> {
         let number = self.sequence.fetch_add(1, Ordering::Relaxed);
-        let path = lane.directory.join(format!("{number:016x}.{PART}"));
+        let path = lane.directory.join(part_name(number));
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
         let part = Part { lane, path, file, written: false };
         allocate(&part.file, &part.path, bytes)?;
@@ -119,7 +119,7 @@ impl Store {
         let path = part.lane.directory.join(name.to_string());
         std::fs::rename(&part.path, &path)?;
         part.written = true;
-        sync_directory(&part.lane.directory).inspect_err(|_| {
+        part.lane.sync().inspect_err(|_| {
             // Nobody may deliver what was not promised.
             let _ = std::fs::remove_file(&path);
         })?;
@@ -173,7 +173,7 @@ impl Store {
             }
         }
         if !taken.is_empty() {
-            sync_directory(&own.directory)?;
+            own.sync()?;
         }
         Ok(taken)
     }
@@ -199,13 +199,22 @@ impl Store {
     }
 }
 
+fn part_name(number: u64) -> String {
+    format!("{number:016x}.{PART}")
+}
+
+fn is_part(file: &str) -> bool {
+    let number = file.split_once('.').and_then(|(number, _)| u64::from_str_radix(number, 16).ok());
+    number.is_some_and(|number| part_name(number) == file)
+}
+
 /// Moves what stands in a lane that was left behind, and removes the lane.
 fn move_entries(from: &Lane, to: &Lane, taken: &mut Vec<(EntryName, Result<Head, String>)>) -> io::Result<()> {
     for file in std::fs::read_dir(&from.directory)? {
-        let file = file?.path();
+        let file = file?;
         // Nothing was promised of it.
-        if file.extension().is_some_and(|extension| extension == PART) {
-            let _ = std::fs::remove_file(file);
+        if file.file_name().to_str().is_some_and(is_part) {
+            let _ = std::fs::remove_file(file.path());
         }
     }
     for (name, path) in entries(&from.directory)? {
@@ -213,7 +222,7 @@ fn move_entries(from: &Lane, to: &Lane, taken: &mut Vec<(EntryName, Result<Head,
         std::fs::rename(&path, to.directory.join(name.to_string()))?;
         taken.push((name, head));
     }
-    sync_directory(&to.directory)?;
+    to.sync()?;
     from.remove_if_empty().map(drop)
 }
 
@@ -222,7 +231,9 @@ fn entries(directory: &Path) -> io::Result<Vec<(EntryName, PathBuf)>> {
     let mut entries = BinaryHeap::new();
     for file in std::fs::read_dir(directory)? {
         let file = file?;
-        if let Some(name) = file.file_name().to_str().and_then(EntryName::parse) {
+        let name = file.file_name().to_str().and_then(EntryName::parse);
+        // Neither a directory nor a pipe is one.
+        if let Some(name) = name.filter(|_| file.file_type().is_ok_and(|kind| kind.is_file())) {
             entries.push((name, file.path()));
         }
     }
