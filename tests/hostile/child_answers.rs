@@ -169,6 +169,7 @@ fn an_answer_that_never_begins_is_a_time_out() {
         assert_eq!(answer.failure(), (504, "TIMEOUT".to_owned()), "{repeated:?}");
         eventually("the next call", || (watchdog.invoke("e-2", &json!(2)).status == 200).then_some(()));
     }
+    let watchdog = Watchdog::with_child("HTTP", &[]);
     for repeated in ["HTTP/1.1 200 OK\r\n", "x"] {
         let answer = watchdog.invoke("e-1", &json!({ "repeat": repeated }));
         assert_eq!(answer.failure(), (500, "FUNCTION_ERROR".to_owned()), "{repeated:?}");
