@@ -101,8 +101,10 @@ pub(super) fn all(spool: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
         let file = file?;
         let found = file.file_name();
         let id = found.to_str().and_then(|found| u64::from_str_radix(found.strip_prefix(PREFIX)?, 16).ok());
-        // There is one spelling only.
-        if let Some(id) = id.filter(|id| found == *name(*id)) {
+        // There is one spelling only, and a link leads elsewhere.
+        if let Some(id) = id.filter(|id| found == *name(*id))
+            && file.file_type()?.is_dir()
+        {
             lanes.push((id, file.path()));
         }
     }
