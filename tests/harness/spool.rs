@@ -122,11 +122,14 @@ impl Spool {
         entries(&self.directory.join("dead"))
     }
 
-    /// Files in lanes that are no entries yet.
+    /// Files in lanes that are no entries yet, without the one that holds room for all of them.
     #[must_use]
     pub fn parts(&self) -> Vec<PathBuf> {
         let all = self.lanes().into_iter().flat_map(|lane| files(&lane));
-        all.filter(|path| path.extension().is_some_and(|kind| kind == "part")).collect()
+        all.filter(|path| {
+            path.extension().is_some_and(|kind| kind == "part") && !path.ends_with("ffffffffffffffff.part")
+        })
+        .collect()
     }
 
     /// Waits until nothing waits for its delivery.

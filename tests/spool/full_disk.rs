@@ -14,8 +14,16 @@ fn status(function: &Function, id: &str) -> u16 {
     function.invoke(id, &json!({ "n": id })).status
 }
 
-/// The refusal of a request that cannot be called back; its message.
+/// The refusal of a request that cannot be called back; its message. What room was held back before may be used
+/// up first.
 fn is_refused(function: &Function, disk: &SmallDisk, id: &str) -> String {
+    for number in 0.. {
+        let before = function.invoke(&format!("{id}-{number}"), &json!({ "n": id }));
+        if before.status != 200 {
+            break;
+        }
+        assert!(number < 20, "a full disk has room without end");
+    }
     let answer = function.invoke(id, &json!({ "n": id }));
     assert_eq!(answer.refusal(), (503, "RUNTIME_SPOOL_UNAVAILABLE".to_owned()), "{}", answer.text());
     let message = answer.json()["error"].as_str().expect("a message").to_owned();
@@ -40,7 +48,7 @@ fn a_full_disk_refuses_what_has_a_callback_and_nothing_else() {
         assert_eq!(probe.get(path).status, 200, "{path}");
     }
     let code = r#"code="RUNTIME_SPOOL_UNAVAILABLE""#;
-    assert!((probe.metric("refusals_total", &[code]) - 1.0).abs() < 0.5);
+    assert!(probe.metric("refusals_total", &[code]) >= 1.0);
     let ran = probe.log_lines(|line| line["message"] == "invocation" && line["execution_id"] == "refused");
     assert!(ran.iter().all(|line| line["status"] == 503), "{ran:?}");
     disk.free();

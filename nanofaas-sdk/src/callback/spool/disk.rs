@@ -85,6 +85,12 @@ impl Disk {
         self.run(Store::take_over).await
     }
 
+    /// Gives back the room that nobody needs now.
+    pub(super) fn shrink(&self) {
+        let store = Arc::clone(&self.store);
+        self.threads.later(move || store.shrink());
+    }
+
     pub(super) async fn close(&self) {
         // What is left is taken over.
         let _ = self

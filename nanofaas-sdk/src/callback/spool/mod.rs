@@ -5,10 +5,12 @@
 
 mod disk;
 mod entry;
+mod headroom;
 mod lane;
 mod queue;
 mod rounds;
 mod store;
+mod survey;
 
 use std::io;
 use std::path::Path;
@@ -28,7 +30,8 @@ use disk::Disk;
 pub(crate) use disk::Room;
 pub(crate) use entry::{EntryName, Head, Verdict};
 use queue::{Queue, Waiting};
-pub(crate) use store::{Seen, State, Store, survey};
+pub(crate) use store::Store;
+pub(crate) use survey::{Seen, State, survey};
 
 /// Room for what stands in an entry beside an output: its head, the headers of a function's answer.
 const BESIDE_OUTPUT: u64 = 128 * 1024;

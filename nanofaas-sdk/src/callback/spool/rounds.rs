@@ -57,6 +57,7 @@ impl Spool {
                     self.take_over(&mut |_, _| ()).await;
                     self.bury_expired().await;
                     self.remove_leftovers().await;
+                    self.disk.shrink();
                 }
             }
         }

@@ -3,22 +3,25 @@
 use std::collections::BinaryHeap;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use rustix::fs::{FallocateFlags, fallocate, statvfs};
-use rustix::io::Errno;
 
 use super::entry::{self, Entry, EntryName, Head, Verdict};
+use super::headroom::{Headroom, Share};
 use super::lane::{self, Lane};
 use crate::callback::delivery::Delivery;
 use crate::callback::post::Post;
 
-const DEAD: &str = "dead";
+/// Where dead letters are.
+pub(super) const DEAD: &str = "dead";
 const PART: &str = "part";
+
+/// The number of the part that holds room for all others.
+const HEADROOM: u64 = u64::MAX;
 
 /// An entry larger than any that could have been written is not read.
 const LARGEST: u64 = 2 << 30;
@@ -27,26 +30,61 @@ const LARGEST: u64 = 2 << 30;
 #[derive(Debug)]
 pub(crate) struct Store {
     directory: PathBuf,
-    lane: Mutex<Arc<Lane>>,
+    own: Mutex<Own>,
     sequence: AtomicU64,
+    /// The size of the largest entry that was asked for.
+    largest: AtomicU64,
 }
 
-/// A file with room for an entry. Dropped, it is removed.
+/// This process's lane.
+#[derive(Clone, Debug)]
+struct Own {
+    lane: Arc<Lane>,
+    headroom: Arc<Headroom>,
+}
+
+impl Own {
+    fn create(spool: &Path) -> io::Result<Self> {
+        let lane = Lane::create(spool)?;
+        let headroom = Headroom::create(&lane.directory.join(part_name(HEADROOM)))?;
+        Ok(Self { lane: Arc::new(lane), headroom: Arc::new(headroom) })
+    }
+}
+
+/// A file for an entry, and a promise of room for it. Dropped, it is removed.
 #[derive(Debug)]
 pub(super) struct Part {
     lane: Arc<Lane>,
     path: PathBuf,
     file: File,
-    written: bool,
+    share: Share,
+    renamed: bool,
 }
 
 impl Drop for Part {
     fn drop(&mut self) {
-        if !self.written {
+        if !self.renamed {
             // Else the next one who looks after this lane does it.
             let _ = std::fs::remove_file(&self.path);
         }
     }
+}
+
+impl Part {
+    /// May be repeated after it failed.
+    fn persist(&mut self, name: EntryName, text: &[u8]) -> io::Result<()> {
+        if !self.renamed {
+            self.file.write_all_at(text, 0)?;
+            self.file.sync_data()?;
+            std::fs::rename(&self.path, self.lane.directory.join(name.to_string()))?;
+            self.renamed = true;
+        }
+        self.lane.sync()
+    }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// An entry that was found.
@@ -65,47 +103,80 @@ impl Store {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
             _ => {}
         }
-        let lane = Mutex::new(Arc::new(Lane::create(directory)?));
-        let store = Self { directory: directory.to_owned(), lane, sequence: AtomicU64::new(0) };
-        let tried = room.map_or(Ok(()), |room| store.try_out(room));
-        tried.inspect_err(|_| store.close())?;
+        let own = Mutex::new(Own::create(directory)?);
+        let (sequence, largest) = (AtomicU64::new(0), AtomicU64::new(0));
+        let store = Self { directory: directory.to_owned(), own, sequence, largest };
+        store.remove_left_parts();
+        match room.map_or(Ok(()), |room| store.try_out(room)) {
+            // Who does not start cannot empty the disk either.
+            Err(error) if is_full(&error) && store.has_entries() => {
+                tracing::warn!(target: "nanofaas", %error, "the callback spool has no room: invocations with a callback are refused until some are delivered");
+            }
+            tried => tried.inspect_err(|_| store.close())?,
+        }
         Ok(store)
     }
 
+    /// What processes that have ended held back is free again.
+    fn remove_left_parts(&self) {
+        let own = self.lane().id;
+        for (id, directory) in lane::all(&self.directory).unwrap_or_default() {
+            if id != own
+                && let Ok(Some(left)) = Lane::adopt(id, directory)
+            {
+                let _ = remove_parts(&left);
+            }
+        }
+    }
+
+    /// Whether any callback waits, in whatever lane.
+    fn has_entries(&self) -> bool {
+        let lanes = lane::all(&self.directory).unwrap_or_default();
+        lanes.into_iter().any(|(_, lane)| entries(&lane).is_ok_and(|entries| !entries.is_empty()))
+    }
+
     fn try_out(&self, room: u64) -> io::Result<()> {
-        let mut part = self.reserve(room)?;
-        part.file.write_all(b"\n")?;
+        let part = self.reserve(room)?;
+        part.file.write_all_at(b"\n", 0)?;
         part.file.sync_data()?;
         part.lane.sync()
     }
 
+    fn own(&self) -> MutexGuard<'_, Own> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lane(&self) -> Arc<Lane> {
-        Arc::clone(&self.lane.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.own().lane)
     }
 
     /// Takes room for an entry of up to `bytes` bytes.
     pub(super) fn reserve(&self, bytes: u64) -> io::Result<Part> {
-        match self.reserve_in(self.lane(), bytes) {
+        self.largest.fetch_max(bytes, Ordering::Relaxed);
+        let own = self.own().clone();
+        match self.reserve_in(own, bytes) {
             // Somebody has tidied up. The spool itself is not made again: it may be a volume that is gone.
             Err(error) if error.kind() == io::ErrorKind::NotFound && self.directory.is_dir() => {
-                let mut lane = self.lane.lock().unwrap_or_else(PoisonError::into_inner);
-                if !lane.directory.is_dir() {
-                    *lane = Arc::new(Lane::create(&self.directory)?);
+                let mut own = self.own();
+                if !own.lane.directory.is_dir() {
+                    *own = Own::create(&self.directory)?;
                 }
-                let lane = Arc::clone(&lane);
-                self.reserve_in(lane, bytes)
+                let own = own.clone();
+                self.reserve_in(own, bytes)
             }
             reserved => reserved,
         }
     }
 
-    fn reserve_in(&self, lane: Arc<Lane>, bytes: u64) -> io::Result<Part> {
+    fn reserve_in(&self, Own { lane, headroom }: Own, bytes: u64) -> io::Result<Part> {
         let number = self.sequence.fetch_add(1, Ordering::Relaxed);
         let path = lane.directory.join(part_name(number));
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-        let part = Part { lane, path, file, written: false };
-        allocate(&part.file, &part.path, bytes)?;
-        Ok(part)
+        let share = headroom.promise(bytes).inspect_err(|_| {
+            // Else the next one who looks after this lane does it.
+            let _ = std::fs::remove_file(&path);
+        })?;
+        Ok(Part { lane, path, file, share, renamed: false })
     }
 
     /// Makes the delivery durable in the room that was reserved.
@@ -113,17 +184,24 @@ impl Store {
         let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
         let name = EntryName { created: entry::now(), sequence, lane: part.lane.id };
         let text = entry::write(delivery, name.created);
-        part.file.write_all(&text)?;
-        part.file.set_len(text.len() as u64)?;
-        part.file.sync_data()?;
-        let path = part.lane.directory.join(name.to_string());
-        std::fs::rename(&part.path, &path)?;
-        part.written = true;
-        part.lane.sync().inspect_err(|_| {
-            // Nobody may deliver what was not promised.
-            let _ = std::fs::remove_file(&path);
-        })?;
-        Ok(name)
+        loop {
+            match part.persist(name, &text) {
+                Err(error) if is_full(&error) && part.share.give_way() => {}
+                Ok(()) => return Ok(name),
+                Err(error) => {
+                    if part.renamed {
+                        // Nobody may deliver what was not promised.
+                        let _ = std::fs::remove_file(part.lane.directory.join(name.to_string()));
+                    }
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// Gives back the room that nobody needs now.
+    pub(super) fn shrink(&self) {
+        self.own().headroom.shrink(self.largest.load(Ordering::Relaxed));
     }
 
     fn path(&self, name: EntryName) -> PathBuf {
@@ -194,9 +272,22 @@ impl Store {
 
     /// Leaves the spool; what is undelivered stays there for others.
     pub(crate) fn close(&self) {
-        // Where it cannot be removed it is taken over.
-        let _ = self.lane().remove_if_empty();
+        let lane = self.lane();
+        // What cannot be removed is taken over.
+        let _ = std::fs::remove_file(lane.directory.join(part_name(HEADROOM)));
+        let _ = lane.remove_if_empty();
     }
+}
+
+/// Removes what nothing was promised of.
+fn remove_parts(lane: &Lane) -> io::Result<()> {
+    for file in std::fs::read_dir(&lane.directory)? {
+        let file = file?;
+        if file.file_name().to_str().is_some_and(is_part) {
+            let _ = std::fs::remove_file(file.path());
+        }
+    }
+    Ok(())
 }
 
 fn part_name(number: u64) -> String {
@@ -210,13 +301,7 @@ fn is_part(file: &str) -> bool {
 
 /// Moves what stands in a lane that was left behind, and removes the lane.
 fn move_entries(from: &Lane, to: &Lane, taken: &mut Vec<(EntryName, Result<Head, String>)>) -> io::Result<()> {
-    for file in std::fs::read_dir(&from.directory)? {
-        let file = file?;
-        // Nothing was promised of it.
-        if file.file_name().to_str().is_some_and(is_part) {
-            let _ = std::fs::remove_file(file.path());
-        }
-    }
+    remove_parts(from)?;
     for (name, path) in entries(&from.directory)? {
         let head = read_head(&path);
         std::fs::rename(&path, to.directory.join(name.to_string()))?;
@@ -227,7 +312,7 @@ fn move_entries(from: &Lane, to: &Lane, taken: &mut Vec<(EntryName, Result<Head,
 }
 
 /// The entries of a directory, oldest first. Other files are not ours.
-fn entries(directory: &Path) -> io::Result<Vec<(EntryName, PathBuf)>> {
+pub(super) fn entries(directory: &Path) -> io::Result<Vec<(EntryName, PathBuf)>> {
     let mut entries = BinaryHeap::new();
     for file in std::fs::read_dir(directory)? {
         let file = file?;
@@ -240,7 +325,7 @@ fn entries(directory: &Path) -> io::Result<Vec<(EntryName, PathBuf)>> {
     Ok(entries.into_sorted_vec())
 }
 
-fn read(path: &Path) -> io::Result<Bytes> {
+pub(super) fn read(path: &Path) -> io::Result<Bytes> {
     if std::fs::metadata(path)?.len() > LARGEST {
         return Err(io::ErrorKind::InvalidData.into());
     }
@@ -263,81 +348,6 @@ fn add_verdict(path: &Path, verdict: &Verdict) -> io::Result<()> {
     open.sync_data()
 }
 
-/// Takes room on the disk, so that a later write cannot fail for want of it.
-fn allocate(file: &File, path: &Path, bytes: u64) -> io::Result<()> {
-    loop {
-        match fallocate(file, FallocateFlags::empty(), 0, bytes) {
-            Err(Errno::INTR) => {}
-            // A file system that cannot promise room can tell how much there is.
-            Err(Errno::OPNOTSUPP) => {
-                let room = statvfs(path)?;
-                return if room.f_bavail.saturating_mul(room.f_frsize) < bytes {
-                    Err(Errno::NOSPC.into())
-                } else {
-                    Ok(())
-                };
-            }
-            done => return Ok(done?),
-        }
-    }
-}
-
 fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
-}
-
-/// What stands in a spool, for somebody who only looks.
-#[derive(Debug)]
-pub(crate) struct Seen {
-    pub(crate) name: EntryName,
-    pub(crate) state: State,
-    /// Or why it is unreadable.
-    pub(crate) head: Result<Head, String>,
-    pub(crate) verdict: Option<Verdict>,
-}
-
-/// Where an entry stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
-    /// A living process delivers it.
-    Attended,
-    /// The next process will.
-    Left,
-    Dead,
-}
-
-/// Everything in a spool, oldest first, without touching it.
-pub(crate) fn survey(directory: &Path) -> io::Result<Vec<Seen>> {
-    let dead = directory.join(DEAD);
-    let mut all = BinaryHeap::new();
-    let mut attended = Vec::new();
-    for place in lane::all(directory)?.into_iter().map(|(_, lane)| lane).chain([dead.clone()]) {
-        match entries(&place) {
-            // Removed or taken over at this moment; or never made.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            found => all.extend(found?),
-        }
-        if Lane::is_attended(&place) {
-            attended.push(place);
-        }
-    }
-    let mut seen = Vec::new();
-    for (name, path) in all.into_sorted_vec() {
-        let state = match path.parent() {
-            Some(place) if place == dead => State::Dead,
-            Some(place) if attended.iter().any(|attended| attended == place) => State::Attended,
-            _ => State::Left,
-        };
-        let entry = match read(&path) {
-            // Delivered at this moment.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            file => file.map_err(|error| error.to_string()).and_then(|file| Entry::read(&file)),
-        };
-        let (head, verdict) = match entry {
-            Ok(entry) => (Ok(entry.head), entry.verdict),
-            Err(reason) => (Err(reason), None),
-        };
-        seen.push(Seen { name, state, head, verdict });
-    }
-    Ok(seen)
 }
