@@ -202,7 +202,8 @@ fn links_directories_and_pipes_with_an_entrys_name_stop_nothing() {
     let secret = outside.path().join("secret");
     std::fs::write(&secret, "secret").expect("a file");
     let lane = spool.left_lane();
-    let name = |number: u32| lane.join(format!("{:013}-{number:06}-00000000000000aa.callback", now_ms() - 60_000));
+    let created = now_ms() - 60_000;
+    let name = |number: u32| lane.join(format!("{created:013}-{number:06}-00000000000000aa.callback"));
     symlink(&secret, name(900_001)).expect("a link");
     symlink("/dev/zero", name(900_002)).expect("a link");
     symlink("nowhere", name(900_003)).expect("a link");

@@ -18,6 +18,7 @@ mod starting;
 mod stop;
 mod subject;
 mod take_over;
+mod taken_away;
 mod vanished;
 
 use harness::{FlakyPlane, Function, Spool};

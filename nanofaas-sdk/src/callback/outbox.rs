@@ -74,6 +74,11 @@ impl Outbox {
         Ok(found)
     }
 
+    /// Whether callbacks are kept on disk.
+    pub(crate) fn is_spooled(&self) -> bool {
+        self.0.spool.get().is_some()
+    }
+
     /// Takes a place, so that a finished invocation can always be reported.
     pub(crate) async fn reserve(&self, target: Target) -> Result<Reservation, Failure> {
         if let Some(spool) = self.0.spool.get() {
@@ -121,7 +126,8 @@ impl Outbox {
                 return Ok(());
             }
         };
-        let Err((error, delivery)) = held.keep(delivery).await else { return Ok(()) };
+        let delivery = Arc::new(delivery);
+        let Err(error) = held.keep(Arc::clone(&delivery)).await else { return Ok(()) };
         let execution_id = delivery.execution_id.as_str();
         tracing::error!(target: "nanofaas", execution_id, %error, "a callback cannot be kept on disk: it is delivered before the answer");
         if post.deliver_or_lose(&delivery).await {

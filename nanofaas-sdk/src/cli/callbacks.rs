@@ -16,6 +16,9 @@ use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::start_error::StartError;
 
+/// Characters of a column of the table.
+const WIDEST: usize = 64;
+
 /// What to do with a spool.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Callbacks {
@@ -44,7 +47,13 @@ impl Callbacks {
         };
         match self {
             Self::List => match survey(&directory) {
-                Ok(seen) => ExitCode::from(print(&table(&seen))),
+                Ok((seen, mistakes)) => {
+                    let printed = print(&table(&seen));
+                    for mistake in &mistakes {
+                        complain(mistake);
+                    }
+                    ExitCode::from(if mistakes.is_empty() { printed } else { 1 })
+                }
                 Err(error) => fail(1, &format!("{} cannot be read: {error}", directory.display())),
             },
             Self::Replay(ids) => match replay(config, &directory, ids).await {
@@ -67,7 +76,12 @@ async fn replay(config: &Config, directory: &Path, ids: &[String]) -> std::io::R
     let is_asked = |head: &Head| ids.is_empty() || ids.contains(&head.execution_id);
     let mut all = true;
     let mut known = BTreeSet::new();
-    for seen in survey(directory)? {
+    let (seen, mistakes) = survey(directory)?;
+    for mistake in mistakes {
+        all = false;
+        complain(&mistake);
+    }
+    for seen in seen {
         match &seen.head {
             Ok(head) => {
                 known.insert(head.execution_id.clone());
@@ -133,7 +147,7 @@ async fn try_again(store: &Store, post: &Post, candidate: &Candidate) -> bool {
         Err(reason) => {
             print(&format!("not delivered  {execution_id}  {}\n", plain(&reason)));
             if candidate.was_dead
-                && let Err(error) = store.bury(candidate.name, Some(Verdict::new(reason, attempts)))
+                && let Err(error) = store.bury(candidate.name, Some(&Verdict::new(reason, attempts)))
             {
                 complain(&format!(
                     "the dead letter of {execution_id} cannot be put back: {error}; it waits for delivery"
@@ -163,7 +177,9 @@ fn table(seen: &[Seen]) -> String {
             }
         });
     }
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+    // One that is longer than the widest column stands out, and does not push all others away.
+    let lengths = |column: usize| rows.iter().map(move |row| row[column].chars().count());
+    let width = |column: usize| lengths(column).filter(|length| *length <= WIDEST).max().unwrap_or_default();
     let widths: [usize; 4] = std::array::from_fn(width);
     let mut text = String::new();
     for row in &rows {

@@ -200,18 +200,32 @@ impl Runtime {
         cancel: &Arc<Cancel>,
     ) -> Result<(Admitted, Option<Reservation>), Failure> {
         self.check_open()?;
-        // The callback's place comes first: to wait for it must not keep a slot of the function.
-        let reservation = match invocation.callback.take() {
-            Some(target) => Some(self.outbox.reserve(target).await?),
-            None => None,
-        };
+        let target = invocation.callback.take();
+        // Room on a disk is for those alone that may run: a slow disk must not collect requests without a bound.
+        if self.outbox.is_spooled() {
+            let admitted = self.enter(invocation, cancel)?;
+            return Ok((admitted, self.reserve(target).await?));
+        }
+        // A place in memory comes first: to wait for it must not keep a slot of the function.
+        let reservation = self.reserve(target).await?;
+        Ok((self.enter(invocation, cancel)?, reservation))
+    }
+
+    async fn reserve(&self, target: Option<Target>) -> Result<Option<Reservation>, Failure> {
+        match target {
+            Some(target) => self.outbox.reserve(target).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn enter(&self, invocation: &Invocation, cancel: &Arc<Cancel>) -> Result<Admitted, Failure> {
         let Caller { execution_id, dispatch_attempt, .. } = &invocation.caller;
         let id = RunId {
             execution_id: execution_id.as_deref().unwrap_or_default().into(),
             dispatch_attempt: dispatch_attempt.as_deref().map(Into::into),
         };
         let entry = self.admission.enter(id, Arc::clone(cancel))?;
-        Ok((self.admission.admit(entry)?, reservation))
+        self.admission.admit(entry)
     }
 
     fn start(

@@ -3,11 +3,8 @@
 //! All of it is written by the connection's own task. The listener reads it, and may end a connection
 //! that is idle; one atomic word decides between that and a request that arrives at the same moment.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-
-use tokio::sync::Notify;
 
 use crate::runtime::process_began;
 
@@ -27,13 +24,6 @@ pub(super) struct Patience {
     pub(super) unread: Duration,
 }
 
-/// Who waits for a connection that becomes idle.
-#[derive(Debug, Default)]
-pub(super) struct Room {
-    pub(super) is_wanted: AtomicBool,
-    pub(super) freed: Notify,
-}
-
 #[derive(Debug)]
 pub(super) struct Activity {
     /// [`BUSY`], [`ENDED`], or since when no request is in progress.
@@ -44,17 +34,16 @@ pub(super) struct Activity {
     head: AtomicU64,
     /// Since when the client takes nothing of the answer.
     unread: AtomicU64,
-    room: Arc<Room>,
 }
 
 impl Activity {
-    pub(super) fn new(room: Arc<Room>) -> Self {
+    /// Of a connection that has done nothing yet.
+    pub(super) fn new() -> Self {
         Self {
             state: AtomicU64::new(now()),
             is_answered: AtomicBool::new(false),
             head: AtomicU64::new(NEVER),
             unread: AtomicU64::new(NEVER),
-            room,
         }
     }
 
@@ -81,9 +70,6 @@ impl Activity {
         if self.is_answered.load(Ordering::Relaxed) {
             self.is_answered.store(false, Ordering::Relaxed);
             self.state.store(now(), Ordering::SeqCst);
-            if self.room.is_wanted.load(Ordering::SeqCst) {
-                self.room.freed.notify_one();
-            }
         }
     }
 
@@ -147,6 +133,11 @@ fn now() -> u64 {
     u64::try_from(process_began().elapsed().as_nanos()).unwrap_or(ENDED - 1).clamp(1, ENDED - 1)
 }
 
+/// The moment that was so long ago, as [`Activity::idle_since`] counts.
+pub(super) fn ago(duration: Duration) -> u64 {
+    now().saturating_sub(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
+}
+
 fn instant(nanoseconds: u64) -> Instant {
     process_began() + Duration::from_nanos(nanoseconds)
 }
@@ -156,7 +147,7 @@ mod tests {
     use super::*;
 
     fn activity() -> Activity {
-        Activity::new(Arc::default())
+        Activity::new()
     }
 
     #[test]

@@ -2,14 +2,20 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::task::{AbortHandle, Id, JoinSet};
 
-use super::activity::{Activity, Room};
+use super::activity::{Activity, ago};
 
 /// One in so many connections is found in one look for those that are idle longest.
 const SHARE: usize = 16;
+
+/// A client that has just come, or just been answered, may be about to send: it does not give way yet.
+const FRESH: Duration = Duration::from_millis(200);
+
+/// How often is looked for a connection that may give way.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// The tasks of all connections. Dropped, it ends them.
 pub(super) struct Connections {
@@ -19,17 +25,11 @@ pub(super) struct Connections {
     /// Idle connections, as they were found: since when, and which; the oldest is the last one. None of the others can
     /// be older than these, since time only adds younger ones.
     oldest: Vec<(u64, Id)>,
-    room: Arc<Room>,
 }
 
 impl Connections {
     pub(super) fn new(limit: usize) -> Self {
-        Self { tasks: JoinSet::new(), known: HashMap::new(), limit, oldest: Vec::new(), room: Arc::default() }
-    }
-
-    /// What a new connection does: nothing yet.
-    pub(super) fn activity(&self) -> Arc<Activity> {
-        Arc::new(Activity::new(Arc::clone(&self.room)))
+        Self { tasks: JoinSet::new(), known: HashMap::new(), limit, oldest: Vec::new() }
     }
 
     pub(super) fn spawn(&mut self, activity: Arc<Activity>, task: impl Future<Output = ()> + Send + 'static) {
@@ -48,30 +48,22 @@ impl Connections {
         true
     }
 
-    /// Waits until there are fewer than the limit: the one that is idle longest is ended; where all are busy, it is
-    /// the first one that ends or becomes idle.
+    /// Waits until there are fewer than the limit: the one that is idle longest is ended; where all are busy, or have
+    /// just come, it is the first one that ends or has been idle for a moment.
     pub(super) async fn make_room(&mut self) {
         while self.known.len() >= self.limit {
             if self.end_idle() {
                 self.one_ended().await;
                 continue;
             }
-            self.room.is_wanted.store(true, Ordering::SeqCst);
-            // One may have become idle before it could know.
-            if self.end_idle() {
-                self.one_ended().await;
-            } else {
-                let room = Arc::clone(&self.room);
-                tokio::select! {
-                    _ = self.one_ended() => {}
-                    () = room.freed.notified() => {}
-                }
+            tokio::select! {
+                _ = self.one_ended() => {}
+                () = tokio::time::sleep(LOOK) => {}
             }
-            self.room.is_wanted.store(false, Ordering::SeqCst);
         }
     }
 
-    /// Ends the connection that is idle longest, soon; false where none is.
+    /// Ends the connection that is idle longest, soon; false where none has been idle for a moment.
     pub(super) fn end_idle(&mut self) -> bool {
         loop {
             while let Some((since, id)) = self.oldest.pop() {
@@ -82,8 +74,9 @@ impl Connections {
                     return true;
                 }
             }
+            let before = ago(FRESH);
             let idle = self.known.iter().filter_map(|(id, (activity, _))| Some((activity.idle_since()?, *id)));
-            self.oldest = idle.collect();
+            self.oldest = idle.filter(|(since, _)| *since <= before).collect();
             if self.oldest.is_empty() {
                 return false;
             }

@@ -103,7 +103,7 @@ where
             Ok((stream, _)) => {
                 trouble.is_over();
                 connections.make_room().await;
-                let activity = connections.activity();
+                let activity = Arc::new(Activity::new());
                 connections.spawn(Arc::clone(&activity), serve(stream, activity));
             }
             Err(error) if is_of_the_connection(&error) => {}

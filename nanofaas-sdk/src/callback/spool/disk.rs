@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use rustix::process::Signal;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::entry::{EntryName, Head, Verdict};
 use super::store::{Part, Store};
@@ -40,6 +42,8 @@ impl Drop for Room {
 impl Disk {
     pub(super) async fn open(directory: &Path, room: u64) -> io::Result<Self> {
         let directory = directory.to_owned();
+        // Beyond a limit of file sizes a write fails with an error then, and does not end the process.
+        let _ = signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?;
         let threads = Threads::start("nanofaas-spool", THREADS)?;
         let opened = directory.clone();
         let store = threads.run(move || Store::open(&opened, Some(room))).await??;
@@ -78,7 +82,7 @@ impl Disk {
     }
 
     pub(super) async fn bury(&self, name: EntryName, verdict: Option<Verdict>) -> io::Result<()> {
-        self.run(move |store| store.bury(name, verdict)).await
+        self.run(move |store| store.bury(name, verdict.as_ref())).await
     }
 
     pub(super) async fn take_over(&self) -> io::Result<Vec<(EntryName, Result<Head, String>)>> {

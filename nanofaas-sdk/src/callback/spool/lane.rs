@@ -9,7 +9,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
 
 /// A lane that this process looks after.
 #[derive(Debug)]
@@ -32,9 +32,12 @@ impl Lane {
             let id = RandomState::new().hash_one(std::process::id());
             let directory = spool.join(name(id));
             DirBuilder::new().mode(0o700).create(&directory)?;
-            // Another process may have taken it for one that is left behind.
-            if let Some(lane) = Self::lock(id, directory)? {
-                return Ok(lane);
+            // Another process may have taken it for one that is left behind, or removed it as one.
+            match Self::lock(id, directory) {
+                Ok(Some(lane)) => return Ok(lane),
+                Ok(None) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound && spool.is_dir() => {}
+                Err(error) => return Err(error),
             }
         }
     }
@@ -50,7 +53,8 @@ impl Lane {
 
     fn lock(id: u64, directory: PathBuf) -> io::Result<Option<Self>> {
         let path = directory.join(LOCK);
-        let lock = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path)?;
+        let mut options = at_once();
+        let lock = options.write(true).create(true).truncate(false).mode(0o600).open(&path)?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
@@ -73,7 +77,7 @@ impl Lane {
 
     /// Whether a living process looks after this lane.
     pub(super) fn is_attended(directory: &Path) -> bool {
-        let Ok(lock) = File::open(directory.join(LOCK)) else { return false };
+        let Ok(lock) = at_once().open(directory.join(LOCK)) else { return false };
         flock(&lock, FlockOperation::NonBlockingLockShared) == Err(rustix::io::Errno::WOULDBLOCK)
     }
 
@@ -88,6 +92,13 @@ impl Lane {
         std::fs::remove_dir(&self.directory)?;
         Ok(true)
     }
+}
+
+/// Waits for nobody, should it be a pipe.
+fn at_once() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+    options
 }
 
 fn name(id: u64) -> String {

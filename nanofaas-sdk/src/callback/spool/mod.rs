@@ -3,6 +3,7 @@
 //! [`Store`] is the directory: one [lane](lane) per process, one file per [entry], the dead letters.
 //! [`Spool`] writes to it before an answer leaves and delivers from it, in the order of [`queue`].
 
+mod care;
 mod disk;
 mod entry;
 mod headroom;
@@ -32,6 +33,12 @@ pub(crate) use entry::{EntryName, Head, Verdict};
 use queue::{Queue, Waiting};
 pub(crate) use store::Store;
 pub(crate) use survey::{Seen, State, survey};
+
+/// How long a disk may take before a caller learns that it does not answer.
+const DISK: Duration = Duration::from_secs(5);
+
+/// How long it may take at the end of the process.
+const LAST: Duration = Duration::from_secs(1);
 
 /// Room for what stands in an entry beside an output: its head, the headers of a function's answer.
 const BESIDE_OUTPUT: u64 = 128 * 1024;
@@ -90,7 +97,7 @@ impl Spool {
     /// Takes room on the disk for the end of an invocation that is about to run.
     pub(crate) async fn reserve(self: &Arc<Self>, target: &Target) -> Result<Held, Failure> {
         let bytes = self.max_output + BESIDE_OUTPUT + 4 * target.url().as_str().len() as u64;
-        match self.disk.reserve(bytes).await {
+        match in_time(self.disk.reserve(bytes)).await {
             Ok(room) => Ok(Held { room, unsettled: self.unsettled() }),
             Err(error) => Err(Failure::new(
                 Code::SpoolUnavailable,
@@ -147,7 +154,8 @@ impl Spool {
 
     /// Leaves the directory; what is not delivered stays in it.
     pub(crate) async fn close(&self) {
-        self.disk.close().await;
+        // What is left behind is taken over.
+        let _ = tokio::time::timeout(LAST, self.disk.close()).await;
     }
 }
 
@@ -168,15 +176,16 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    /// Keeps a finished invocation's callback; when this returns it will not be lost. With an error
-    /// the callback comes back.
-    pub(crate) async fn keep(self, delivery: Delivery) -> Result<(), (io::Error, Arc<Delivery>)> {
+    /// Keeps a finished invocation's callback; when this returns it will not be lost. After an error it
+    /// may still be kept, should the disk come round.
+    pub(crate) async fn keep(self, delivery: Arc<Delivery>) -> io::Result<()> {
+        // It goes on when nobody waits for it any more.
+        in_time(async { tokio::spawn(self.write(delivery)).await? }).await
+    }
+
+    async fn write(self, delivery: Arc<Delivery>) -> io::Result<()> {
         let Self { room, unsettled: Unsettled(ref spool) } = self;
-        let delivery = Arc::new(delivery);
-        let name = match spool.disk.write(room, Arc::clone(&delivery)).await {
-            Ok(name) => name,
-            Err(error) => return Err((error, delivery)),
-        };
+        let name = spool.disk.write(room, Arc::clone(&delivery)).await?;
         let waiting = Waiting {
             name,
             execution_id: delivery.execution_id.as_str().into(),
@@ -188,6 +197,16 @@ impl Held {
         };
         spool.push(waiting);
         Ok(())
+    }
+}
+
+/// Waits for the disk as long as somebody may be kept waiting for it.
+async fn in_time<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    match tokio::time::timeout(DISK, work).await {
+        Ok(done) => done,
+        Err(_) => {
+            Err(io::Error::new(io::ErrorKind::TimedOut, format!("the disk did not answer within {} s", DISK.as_secs())))
+        }
     }
 }
 

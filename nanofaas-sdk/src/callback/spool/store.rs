@@ -3,7 +3,7 @@
 use std::collections::BinaryHeap;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,7 +30,11 @@ const LARGEST: u64 = 2 << 30;
 #[derive(Debug)]
 pub(crate) struct Store {
     directory: PathBuf,
+    /// The directory itself, whatever its path leads to by now.
+    root: Mutex<File>,
     own: Mutex<Own>,
+    /// Lanes that cannot be taken over, and were told.
+    told: Mutex<Vec<u64>>,
     sequence: AtomicU64,
     /// The size of the largest entry that was asked for.
     largest: AtomicU64,
@@ -99,13 +103,12 @@ impl Store {
     /// of this size can be kept.
     pub(crate) fn open(directory: &Path, room: Option<u64>) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-        match DirBuilder::new().mode(0o700).create(directory.join(DEAD)) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
+        make_dead(&directory.join(DEAD))?;
+        let opened = Mutex::new(File::open(directory)?);
         let own = Mutex::new(Own::create(directory)?);
         let (sequence, largest) = (AtomicU64::new(0), AtomicU64::new(0));
-        let store = Self { directory: directory.to_owned(), own, sequence, largest };
+        let (directory, told) = (directory.to_owned(), Mutex::default());
+        let store = Self { directory, root: opened, own, told, sequence, largest };
         store.remove_left_parts();
         match room.map_or(Ok(()), |room| store.try_out(room)) {
             // Who does not start cannot empty the disk either.
@@ -156,7 +159,8 @@ impl Store {
         let own = self.own().clone();
         match self.reserve_in(own, bytes) {
             // Somebody has tidied up. The spool itself is not made again: it may be a volume that is gone.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && self.directory.is_dir() => {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.check_there()?;
                 let mut own = self.own();
                 if !own.lane.directory.is_dir() {
                     *own = Own::create(&self.directory)?;
@@ -204,13 +208,40 @@ impl Store {
         self.own().headroom.shrink(self.largest.load(Ordering::Relaxed));
     }
 
+    /// Whether the directory is the one that was opened, and not what lies below a volume that is gone.
+    fn check_there(&self) -> io::Result<()> {
+        let found = File::open(&self.directory);
+        let found = found.map_err(|error| io::Error::other(format!("the directory is gone: {error}")))?;
+        let mut root = self.root.lock().unwrap_or_else(PoisonError::into_inner);
+        let (own, there) = (root.metadata()?, found.metadata()?);
+        if (own.dev(), own.ino()) == (there.dev(), there.ino()) {
+            return Ok(());
+        }
+        if own.nlink() > 0 {
+            return Err(io::Error::other(
+                "the directory is another one than at the start: its volume is gone or hidden",
+            ));
+        }
+        // The first one was removed: there is nothing in it any more.
+        *root = found;
+        make_dead(&self.directory.join(DEAD))
+    }
+
+    /// Does something with an entry; where it is not found, that holds only if the spool is there.
+    fn with<T>(&self, name: EntryName, act: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
+        act(&self.path(name)).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => self.check_there().err().unwrap_or(error),
+            _ => error,
+        })
+    }
+
     fn path(&self, name: EntryName) -> PathBuf {
         self.lane().directory.join(name.to_string())
     }
 
     /// The contents of an entry.
     pub(super) fn read(&self, name: EntryName) -> io::Result<Bytes> {
-        read(&self.path(name))
+        self.with(name, read)
     }
 
     /// What an entry says has to be posted, or why it cannot be.
@@ -221,19 +252,28 @@ impl Store {
 
     /// A delivered entry's end.
     pub(crate) fn remove(&self, name: EntryName) -> io::Result<()> {
-        std::fs::remove_file(self.path(name))
+        self.with(name, |path| std::fs::remove_file(path))
     }
 
     /// Moves an entry to the dead letters, with the reason where it is an entry.
-    pub(crate) fn bury(&self, name: EntryName, reason: Option<Verdict>) -> io::Result<()> {
-        let path = self.path(name);
-        if let Some(verdict) = reason {
-            // The letter matters more than its reason.
-            let _ = add_verdict(&path, &verdict);
-        }
+    pub(crate) fn bury(&self, name: EntryName, reason: Option<&Verdict>) -> io::Result<()> {
         let dead = self.directory.join(DEAD);
-        std::fs::rename(&path, dead.join(name.to_string()))?;
-        sync_directory(&dead)
+        self.with(name, |path| {
+            if let Some(verdict) = reason {
+                // The letter matters more than its reason.
+                let _ = add_verdict(path, verdict);
+            }
+            let buried = dead.join(name.to_string());
+            match std::fs::rename(path, &buried) {
+                // Somebody has tidied up.
+                Err(error) if error.kind() == io::ErrorKind::NotFound && path.exists() => {
+                    make_dead(&dead)?;
+                    std::fs::rename(path, &buried)?;
+                }
+                renamed => renamed?,
+            }
+            sync_directory(&dead)
+        })
     }
 
     /// Takes the entries of lanes that nobody looks after; `None` stands for a file that is no entry,
@@ -246,14 +286,28 @@ impl Store {
                 continue;
             }
             // What fails here is tried again soon.
-            if let Ok(Some(left)) = Lane::adopt(id, directory) {
-                let _ = move_entries(&left, &own, &mut taken);
+            let moved = match Lane::adopt(id, directory) {
+                Ok(None) => continue,
+                Ok(Some(left)) => move_entries(&left, &own, &mut taken),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = moved {
+                self.tell_once(id, &error);
             }
         }
         if !taken.is_empty() {
             own.sync()?;
         }
         Ok(taken)
+    }
+
+    fn tell_once(&self, lane: u64, error: &io::Error) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if !told.contains(&lane) {
+            told.push(lane);
+            let lane = format!("{lane:016x}");
+            tracing::error!(target: "nanofaas", lane, %error, "callbacks of a process that has ended cannot be taken over");
+        }
     }
 
     /// Brings dead letters that are asked for back into this process's lane.
@@ -346,6 +400,13 @@ fn add_verdict(path: &Path, verdict: &Verdict) -> io::Result<()> {
     }
     open.write_all(&verdict.write())?;
     open.sync_data()
+}
+
+fn make_dead(dead: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(0o700).create(dead) {
+        Err(_) if dead.is_dir() => Ok(()),
+        made => made,
+    }
 }
 
 fn sync_directory(directory: &Path) -> io::Result<()> {

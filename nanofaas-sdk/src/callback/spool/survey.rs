@@ -28,8 +28,10 @@ pub(crate) enum State {
     Dead,
 }
 
-/// Everything in a spool, oldest first, without touching it.
-pub(crate) fn survey(directory: &Path) -> io::Result<Vec<Seen>> {
+/// Everything in a spool that can be read, oldest first, without touching it; and what cannot be, in
+/// words.
+pub(crate) fn survey(directory: &Path) -> io::Result<(Vec<Seen>, Vec<String>)> {
+    let mut mistakes = Vec::new();
     let dead = directory.join(DEAD);
     let mut all = BinaryHeap::new();
     let mut attended = Vec::new();
@@ -37,7 +39,8 @@ pub(crate) fn survey(directory: &Path) -> io::Result<Vec<Seen>> {
         match entries(&place) {
             // Removed or taken over at this moment; or never made.
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            found => all.extend(found?),
+            Err(error) => mistakes.push(format!("{} cannot be read: {error}", place.display())),
+            Ok(found) => all.extend(found),
         }
         if Lane::is_attended(&place) {
             attended.push(place);
@@ -61,5 +64,5 @@ pub(crate) fn survey(directory: &Path) -> io::Result<Vec<Seen>> {
         };
         seen.push(Seen { name, state, head, verdict });
     }
-    Ok(seen)
+    Ok((seen, mistakes))
 }
