@@ -9,7 +9,8 @@ use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::entry::{EntryName, Head, Verdict};
-use super::store::{Part, Store};
+use super::own::Part;
+use super::store::Store;
 use crate::callback::delivery::Delivery;
 use crate::threads::Threads;
 

@@ -8,6 +8,7 @@ mod disk;
 mod entry;
 mod headroom;
 mod lane;
+mod own;
 mod queue;
 mod rounds;
 mod store;

@@ -3,7 +3,7 @@
 use std::collections::BinaryHeap;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,17 +11,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 
 use super::entry::{self, Entry, EntryName, Head, Verdict};
-use super::headroom::{Headroom, Share};
 use super::lane::{self, Lane};
+use super::own::{Own, Part, is_full, remove_parts};
 use crate::callback::delivery::Delivery;
 use crate::callback::post::Post;
 
 /// Where dead letters are.
 pub(super) const DEAD: &str = "dead";
-const PART: &str = "part";
-
-/// The number of the part that holds room for all others.
-const HEADROOM: u64 = u64::MAX;
 
 /// An entry larger than any that could have been written is not read.
 const LARGEST: u64 = 2 << 30;
@@ -38,57 +34,6 @@ pub(crate) struct Store {
     sequence: AtomicU64,
     /// The size of the largest entry that was asked for.
     largest: AtomicU64,
-}
-
-/// This process's lane.
-#[derive(Clone, Debug)]
-struct Own {
-    lane: Arc<Lane>,
-    headroom: Arc<Headroom>,
-}
-
-impl Own {
-    fn create(spool: &Path) -> io::Result<Self> {
-        let lane = Lane::create(spool)?;
-        let headroom = Headroom::create(&lane.directory.join(part_name(HEADROOM)))?;
-        Ok(Self { lane: Arc::new(lane), headroom: Arc::new(headroom) })
-    }
-}
-
-/// A file for an entry, and a promise of room for it. Dropped, it is removed.
-#[derive(Debug)]
-pub(super) struct Part {
-    lane: Arc<Lane>,
-    path: PathBuf,
-    file: File,
-    share: Share,
-    renamed: bool,
-}
-
-impl Drop for Part {
-    fn drop(&mut self) {
-        if !self.renamed {
-            // Else the next one who looks after this lane does it.
-            let _ = std::fs::remove_file(&self.path);
-        }
-    }
-}
-
-impl Part {
-    /// May be repeated after it failed.
-    fn persist(&mut self, name: EntryName, text: &[u8]) -> io::Result<()> {
-        if !self.renamed {
-            self.file.write_all_at(text, 0)?;
-            self.file.sync_data()?;
-            std::fs::rename(&self.path, self.lane.directory.join(name.to_string()))?;
-            self.renamed = true;
-        }
-        self.lane.sync()
-    }
-}
-
-fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// An entry that was found.
@@ -139,10 +84,7 @@ impl Store {
     }
 
     fn try_out(&self, room: u64) -> io::Result<()> {
-        let part = self.reserve(room)?;
-        part.file.write_all_at(b"\n", 0)?;
-        part.file.sync_data()?;
-        part.lane.sync()
+        self.reserve(room)?.try_out()
     }
 
     fn own(&self) -> MutexGuard<'_, Own> {
@@ -156,8 +98,9 @@ impl Store {
     /// Takes room for an entry of up to `bytes` bytes.
     pub(super) fn reserve(&self, bytes: u64) -> io::Result<Part> {
         self.largest.fetch_max(bytes, Ordering::Relaxed);
+        let number = self.sequence.fetch_add(1, Ordering::Relaxed);
         let own = self.own().clone();
-        match self.reserve_in(own, bytes) {
+        match own.reserve(number, bytes) {
             // Somebody has tidied up. The spool itself is not made again: it may be a volume that is gone.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.check_there()?;
@@ -165,42 +108,17 @@ impl Store {
                 if !own.lane.directory.is_dir() {
                     *own = Own::create(&self.directory)?;
                 }
-                let own = own.clone();
-                self.reserve_in(own, bytes)
+                own.reserve(number, bytes)
             }
             reserved => reserved,
         }
     }
 
-    fn reserve_in(&self, Own { lane, headroom }: Own, bytes: u64) -> io::Result<Part> {
-        let number = self.sequence.fetch_add(1, Ordering::Relaxed);
-        let path = lane.directory.join(part_name(number));
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-        let share = headroom.promise(bytes).inspect_err(|_| {
-            // Else the next one who looks after this lane does it.
-            let _ = std::fs::remove_file(&path);
-        })?;
-        Ok(Part { lane, path, file, share, renamed: false })
-    }
-
     /// Makes the delivery durable in the room that was reserved.
-    pub(super) fn write(&self, mut part: Part, delivery: &Delivery) -> io::Result<EntryName> {
+    pub(super) fn write(&self, part: Part, delivery: &Delivery) -> io::Result<EntryName> {
         let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
-        let name = EntryName { created: entry::now(), sequence, lane: part.lane.id };
-        let text = entry::write(delivery, name.created);
-        loop {
-            match part.persist(name, &text) {
-                Err(error) if is_full(&error) && part.share.give_way() => {}
-                Ok(()) => return Ok(name),
-                Err(error) => {
-                    if part.renamed {
-                        // Nobody may deliver what was not promised.
-                        let _ = std::fs::remove_file(part.lane.directory.join(name.to_string()));
-                    }
-                    return Err(error);
-                }
-            }
-        }
+        let name = EntryName { created: entry::now(), sequence, lane: part.lane_id() };
+        part.write(name, &entry::write(delivery, name.created)).map(|()| name)
     }
 
     /// Gives back the room that nobody needs now.
@@ -326,31 +244,8 @@ impl Store {
 
     /// Leaves the spool; what is undelivered stays there for others.
     pub(crate) fn close(&self) {
-        let lane = self.lane();
-        // What cannot be removed is taken over.
-        let _ = std::fs::remove_file(lane.directory.join(part_name(HEADROOM)));
-        let _ = lane.remove_if_empty();
+        self.own().close();
     }
-}
-
-/// Removes what nothing was promised of.
-fn remove_parts(lane: &Lane) -> io::Result<()> {
-    for file in std::fs::read_dir(&lane.directory)? {
-        let file = file?;
-        if file.file_name().to_str().is_some_and(is_part) {
-            let _ = std::fs::remove_file(file.path());
-        }
-    }
-    Ok(())
-}
-
-fn part_name(number: u64) -> String {
-    format!("{number:016x}.{PART}")
-}
-
-fn is_part(file: &str) -> bool {
-    let number = file.split_once('.').and_then(|(number, _)| u64::from_str_radix(number, 16).ok());
-    number.is_some_and(|number| part_name(number) == file)
 }
 
 /// Moves what stands in a lane that was left behind, and removes the lane.
