@@ -36,6 +36,7 @@ fn the_commands_of_the_documentation_print_what_it_says() {
     let mut commands = 0;
     for file in [
         "README.md",
+        "docs/callbacks.md",
         "docs/configuration.md",
         "docs/operation.md",
         "docs/watchdog.md",
@@ -76,6 +77,9 @@ fn links_inside_the_documentation_lead_somewhere() {
         "README.md",
         "ARCHITECTURE.md",
         "CONTRIBUTING.md",
+        "SECURITY.md",
+        "docs/callbacks.md",
+        "docs/configuration.md",
         "docs/contract.md",
         "docs/deploy.md",
         "docs/handlers.md",
@@ -149,8 +153,8 @@ fn run_file(file: &str) -> usize {
         if command == ALL_TESTS {
             continue;
         }
-        if let Some(name) = command.strip_prefix("cargo run -p ").filter(|_| expected.is_empty()) {
-            server = Some(Function::start(name, &[]));
+        if let Some((name, variables)) = served(command).filter(|_| expected.is_empty()) {
+            server = Some(Function::start(name, &variables));
             continue;
         }
         if (command.starts_with("WARM=true ") || command.starts_with("EXECUTION_MODE=KERNEL ")) && expected.is_empty() {
@@ -168,6 +172,13 @@ fn run_file(file: &str) -> usize {
         );
     }
     steps.len()
+}
+
+/// The function that a command serves, and the variables in front of it.
+fn served(command: &str) -> Option<(&str, Vec<(&str, &str)>)> {
+    let (variables, name) = command.split_once("cargo run -p ")?;
+    let variables = variables.split_whitespace().map(|variable| variable.split_once('=')).collect::<Option<_>>()?;
+    (!name.contains(' ')).then_some((name, variables))
 }
 
 /// Starts a watchdog as a shell does, with a free port for itself and one for its child.
