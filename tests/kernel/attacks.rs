@@ -81,8 +81,13 @@ fn who_leaves_the_queue_leaves_a_place() {
     drop(waiting);
     let mut next = eventually("a place in the queue", || {
         let connection = kernel.begin("/execute", &json!({"code": "4"}));
-        // Refused at once, or else it waits.
-        (kernel.post("/execute", &json!({"code": "5"})).status == 429).then_some(connection)
+        let is_full = kernel.post("/execute", &json!({"code": "5"})).status == 429;
+        // Refused as well while the one before it still has the place; else it waits.
+        let stream = connection.sender();
+        stream.set_nonblocking(true).expect("a socket");
+        let waits = stream.peek(&mut [0]).is_err();
+        stream.set_nonblocking(false).expect("a socket");
+        (is_full && waits).then_some(connection)
     });
     gate.open("");
     assert_eq!(running.answer().expect("an answer").status, 200);
