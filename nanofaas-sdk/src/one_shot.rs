@@ -22,8 +22,7 @@ pub(crate) async fn run(mut service: Service, signals: Signals) -> Result<bool, 
     let runtime = service.runtime().clone();
     let invocation = read(service.config(), runtime.has_child())?;
     let config = Arc::clone(service.config());
-    let own = target(&config).ok();
-    let own = config.execution_id.as_deref().zip(own.as_ref());
+    let own = config.execution_id.as_deref().zip(invocation.callback.as_ref());
     // A run that ended before its callback was delivered left it in the spool: it is not run again.
     let has_ended = runtime.open(&config, own).await?;
     let grace = service.config().shutdown_timeout;

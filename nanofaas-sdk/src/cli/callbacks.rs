@@ -117,8 +117,8 @@ fn candidates(store: &Store, is_asked: &dyn Fn(&Head) -> bool) -> std::io::Resul
             candidates.push(Candidate { name, execution_id: head.execution_id, was_dead: false });
         }
     }
-    for found in store.revive(is_asked)? {
-        candidates.push(Candidate { name: found.name, execution_id: found.head.execution_id, was_dead: true });
+    for (name, head) in store.revive(is_asked)? {
+        candidates.push(Candidate { name, execution_id: head.execution_id, was_dead: true });
     }
     Ok(candidates)
 }

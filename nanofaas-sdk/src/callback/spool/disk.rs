@@ -1,7 +1,7 @@
 //! The store, from the event loop: it never waits for a disk itself.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -20,7 +20,6 @@ const THREADS: usize = 4;
 /// A directory of callbacks.
 #[derive(Debug)]
 pub(crate) struct Disk {
-    directory: PathBuf,
     store: Arc<Store>,
     threads: Threads,
 }
@@ -46,13 +45,12 @@ impl Disk {
         // Beyond a limit of file sizes a write fails with an error then, and does not end the process.
         let _ = signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?;
         let threads = Threads::start("nanofaas-spool", THREADS)?;
-        let opened = directory.clone();
-        let store = threads.run(move || Store::open(&opened, Some(room))).await??;
-        Ok(Self { directory, store: Arc::new(store), threads })
+        let store = threads.run(move || Store::open(&directory, Some(room))).await??;
+        Ok(Self { store: Arc::new(store), threads })
     }
 
     pub(super) fn directory(&self) -> &Path {
-        &self.directory
+        self.store.directory()
     }
 
     async fn run<T: Send + 'static>(

@@ -36,13 +36,6 @@ pub(crate) struct Store {
     largest: AtomicU64,
 }
 
-/// An entry that was found.
-#[derive(Debug)]
-pub(crate) struct Found {
-    pub(crate) name: EntryName,
-    pub(crate) head: Head,
-}
-
 impl Store {
     /// Makes the directory, where it is missing, and a lane in it; with `room`, tries whether entries
     /// of this size can be kept.
@@ -55,7 +48,7 @@ impl Store {
         let (directory, told) = (directory.to_owned(), Mutex::default());
         let store = Self { directory, root: opened, own, told, sequence, largest };
         store.remove_left_parts();
-        match room.map_or(Ok(()), |room| store.try_out(room)) {
+        match room.map_or(Ok(()), |room| store.reserve(room)?.try_out()) {
             // Who does not start cannot empty the disk either.
             Err(error) if is_full(&error) && store.has_entries() => {
                 tracing::warn!(target: "nanofaas", %error, "the callback spool has no room: invocations with a callback are refused until some are delivered");
@@ -83,8 +76,8 @@ impl Store {
         lanes.into_iter().any(|(_, lane)| entries(&lane).is_ok_and(|entries| !entries.is_empty()))
     }
 
-    fn try_out(&self, room: u64) -> io::Result<()> {
-        self.reserve(room)?.try_out()
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
     }
 
     fn own(&self) -> MutexGuard<'_, Own> {
@@ -229,14 +222,14 @@ impl Store {
     }
 
     /// Brings dead letters that are asked for back into this process's lane.
-    pub(crate) fn revive(&self, is_asked: &dyn Fn(&Head) -> bool) -> io::Result<Vec<Found>> {
+    pub(crate) fn revive(&self, is_asked: &dyn Fn(&Head) -> bool) -> io::Result<Vec<(EntryName, Head)>> {
         let own = self.lane();
         let mut revived = Vec::new();
         for (name, path) in entries(&self.directory.join(DEAD))? {
             let Ok(head) = read_head(&path) else { continue };
             // Another one may have taken it.
             if is_asked(&head) && std::fs::rename(&path, own.directory.join(name.to_string())).is_ok() {
-                revived.push(Found { name, head });
+                revived.push((name, head));
             }
         }
         Ok(revived)
